@@ -1,0 +1,28 @@
+"""Track Flyte tasks in Comet: `comet_ml_login` gives a task's run an experiment, and its node a link to it."""
+
+from .errors import (
+    APIKeyError,
+    APIKeyRejectedError,
+    CometTrackingError,
+    ExperimentRefusedError,
+    InvalidExperimentKeyError,
+    InvalidOptionError,
+    UnsupportedFunctionError,
+    WorkspaceAccessError,
+)
+from .link import CometLink
+from .tracking import TrackedFunction, comet_ml_login
+
+__all__ = [
+    "APIKeyError",
+    "APIKeyRejectedError",
+    "CometLink",
+    "CometTrackingError",
+    "ExperimentRefusedError",
+    "InvalidExperimentKeyError",
+    "InvalidOptionError",
+    "TrackedFunction",
+    "UnsupportedFunctionError",
+    "WorkspaceAccessError",
+    "comet_ml_login",
+]

@@ -1,0 +1,108 @@
+"""Experiment keys: pure functions from the names that Flyte gives to a pod to the key of its experiment.
+
+Two rules meet here. A Comet experiment key is 32 to 50 ASCII letters and digits (Comet). And the link template that
+platforms have deployed renders `{executionName}{nodeId}{taskRetryAttempt}{link_suffix}` (Flyte's control plane), so
+a key that is to be linked to has to be that text wherever that text is a legal key. Everywhere else (sub-workflows,
+``@dynamic``, map tasks, names with dashes, names that are too short or too long) the key is a digest of everything
+that tells one pod from another.
+
+The recipe is a public contract, described with test vectors in `docs/experiment-keys.md`: changing what these
+functions return for the same names sends people's links to nowhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+
+KEY_RECIPE = "flytekitplugins-comet-ml/1"
+"""Version tag of the digest: the first element of what is hashed."""
+
+_LEGAL_KEY = re.compile(r"[0-9A-Za-z]{32,50}")
+# The control plane shortens a name that is too long to "f" and the base32 text of a 32-bit hash (7 characters).
+_HASHED_NAME = re.compile(r"f[a-z1-6]{7}")
+_NUMBER = re.compile(r"[0-9]+")
+
+
+def is_legal_key(key: str) -> bool:
+    """Whether Comet accepts a text as an experiment key: 32 to 50 ASCII letters and digits."""
+    return _LEGAL_KEY.fullmatch(key) is not None
+
+
+def link_suffix(project_name: str, workspace: str) -> str:
+    """The end of a rendered key: 10 hex digits that stand for a Comet project and workspace.
+
+    Part of the deployed link contract; it keeps two decorators with different projects apart in one execution.
+    """
+    return hashlib.shake_256(f"{project_name}-{workspace}".encode()).hexdigest(5)
+
+
+def hostname_key(hostname: str, project_name: str, workspace: str) -> str:
+    """The key that earlier releases derived: a host name without its dashes, and the link suffix.
+
+    It is not checked: a host name can give a text that Comet refuses.
+    """
+    return f"{hostname.replace('-', '')}{link_suffix(project_name, workspace)}"
+
+
+def generated_name(execution: str, raw_output_prefix: str | None, hostname: str | None) -> str:
+    """The name that the control plane generated for this pod, or the nearest thing that can be trusted.
+
+    Args:
+        execution: The execution's name (`FLYTE_INTERNAL_EXECUTION_ID`).
+        raw_output_prefix: Where the pod writes its data: `<base>/<shard>/<generated name>`, and
+            `<base>/<shard>/<generated name>/<index>/<subtask attempt>` for map tasks of the legacy, pre-ArrayNode kind.
+        hostname: The pod's host name, which usually is the generated name, with a suffix for replicas of a job.
+
+    Returns:
+        The generated name; followed by `/<index>/<subtask attempt>` for a legacy map task. The execution's name where
+        neither the prefix nor the host name belongs to the execution (people's own prefixes, hostNetwork pods).
+    """
+    segments = (raw_output_prefix or "").rstrip("/").split("/")
+    if _belongs_to(execution, segments[-1]):
+        return segments[-1]
+    if len(segments) > 2 and _belongs_to(execution, segments[-3]):
+        index, subtask_attempt = segments[-2:]
+        if _NUMBER.fullmatch(index) and _NUMBER.fullmatch(subtask_attempt):
+            return "/".join(segments[-3:])
+    if hostname and _belongs_to(execution, hostname):
+        return hostname
+    return execution
+
+
+def derive_experiment_key(
+    *,
+    flyte_project: str,
+    flyte_domain: str,
+    execution: str,
+    generated_name: str,
+    workspace: str,
+    project_name: str,
+) -> str:
+    """The experiment key of one pod.
+
+    Args:
+        flyte_project: Flyte project of the execution.
+        flyte_domain: Flyte domain of the execution.
+        execution: The execution's name.
+        generated_name: What `generated_name` returns for the pod.
+        workspace: Comet workspace, as given to the decorator.
+        project_name: Comet project, as given to the decorator.
+
+    Returns:
+        A legal key: the text that the deployed link template renders where that can be right, else 40 hex digits.
+    """
+    plain_node = re.fullmatch(rf"{re.escape(execution)}-([^-/]+)-([0-9])", generated_name)
+    if plain_node:
+        rendered = f"{execution}{plain_node[1]}{plain_node[2]}{link_suffix(project_name, workspace)}"
+        if is_legal_key(rendered):
+            return rendered
+    names = [KEY_RECIPE, flyte_project, flyte_domain, execution, generated_name, workspace, project_name]
+    # JSON without blanks and without ASCII escapes is byte for byte what JSON.stringify gives in a browser.
+    text = json.dumps(names, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:40]
+
+
+def _belongs_to(execution: str, name: str) -> bool:
+    return name == execution or name.startswith(f"{execution}-") or _HASHED_NAME.fullmatch(name) is not None

@@ -1,0 +1,121 @@
+"""Who is running: from flytekit's context and the pod's environment to an identity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from . import experiment_key
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What Flyte knows about the call that is being tracked.
+
+    Attributes:
+        local: Whether this is no task of a Flyte cluster: a local run, a worker process of one, or a plain call.
+        task: Name of the task.
+        execution: Name of the execution; None locally, and in people's tests with a mocked context.
+        project: Flyte project of the execution.
+        domain: Flyte domain of the execution.
+        node: The name that the control plane generated for the pod, with index and subtask attempt for a legacy map
+            task.
+        attempt: Number of the attempt, from "0".
+        task_version: Version under which the task was registered.
+        workflow: The workflow, as `project:domain:name`.
+        execution_url: Address of the execution in the Flyte console, where the platform provides it.
+        hostname: The pod's host name, or the nearest thing to it.
+    """
+
+    local: bool
+    task: str
+    execution: str | None = None
+    project: str | None = None
+    domain: str | None = None
+    node: str | None = None
+    attempt: str | None = None
+    task_version: str | None = None
+    workflow: str | None = None
+    execution_url: str | None = None
+    hostname: str = ""
+
+    def experiment_key(self, *, workspace: str, project_name: str) -> str:
+        """The key of the experiment of this pod. Only a remote call has one.
+
+        Args:
+            workspace: Comet workspace.
+            project_name: Comet project.
+        """
+        if self.execution is None or self.node is None:
+            return experiment_key.hostname_key(self.hostname, project_name, workspace)
+        return experiment_key.derive_experiment_key(
+            flyte_project=self.project or "",
+            flyte_domain=self.domain or "",
+            execution=self.execution,
+            generated_name=self.node,
+            workspace=workspace,
+            project_name=project_name,
+        )
+
+    def others(self) -> dict[str, str]:
+        """What the experiment says about its origin, by the names that it has in Comet's Others."""
+        others = {
+            "flyte_execution": self.execution,
+            "flyte_project": self.project,
+            "flyte_domain": self.domain,
+            "flyte_node": self.node,
+            "flyte_attempt": self.attempt,
+            "flyte_task": self.task,
+            "flyte_task_version": self.task_version,
+            "flyte_workflow": self.workflow,
+            "flyte_execution_url": self.execution_url,
+        }
+        return {name: value for name, value in others.items() if value}
+
+    def experiment_name(self) -> str:
+        """A name for the experiment that people recognise: the task and the execution."""
+        return f"{self.task.rpartition('.')[2]} {self.execution or 'local'}"
+
+
+def identify(context: Any, environ: Mapping[str, str], *, task: str) -> Identity:
+    """Who is running.
+
+    Args:
+        context: flytekit's current context.
+        environ: The environment of the process.
+        task: Name of the decorated function, where Flyte does not say which task this is.
+    """
+    if _is_local(context):
+        return Identity(local=True, task=task)
+    parameters = context.user_space_params
+    # Without the variable this is somebody's test: in a pod, the control plane always sets it.
+    execution = environ.get("FLYTE_INTERNAL_EXECUTION_ID")
+    prefix = parameters.raw_output_prefix
+    hostname = environ.get("HOSTNAME")
+    node = None
+    if execution:
+        node = experiment_key.generated_name(execution, prefix if isinstance(prefix, str) else None, hostname)
+    return Identity(
+        local=False,
+        task=environ.get("FLYTE_INTERNAL_TASK_NAME") or task,
+        execution=execution or None,
+        project=environ.get("FLYTE_INTERNAL_EXECUTION_PROJECT"),
+        domain=environ.get("FLYTE_INTERNAL_EXECUTION_DOMAIN"),
+        node=node,
+        attempt=environ.get("FLYTE_ATTEMPT_NUMBER"),
+        task_version=environ.get("FLYTE_INTERNAL_TASK_VERSION"),
+        workflow=environ.get("FLYTE_INTERNAL_EXECUTION_WORKFLOW"),
+        execution_url=environ.get("FLYTE_EXECUTION_URL"),
+        hostname=str(parameters.execution_id.name) if hostname is None else hostname,
+    )
+
+
+def _is_local(context: Any) -> bool:
+    state = context.execution_state
+    if state is None or state.mode is None or state.is_local_execution():
+        return True
+    # A worker process of a local Elastic run has the mode of a pod, and an execution without a name (flytekit's
+    # `setup_execution` takes it from the environment).
+    execution_id = getattr(context.user_space_params, "execution_id", None)
+    return execution_id is None or not execution_id.name

@@ -1,0 +1,77 @@
+"""The link from a node in the Flyte console to its experiment in Comet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from .experiment_key import link_suffix
+
+EXECUTION_LINK_TYPE = "comet-ml-execution-id"
+"""Link type whose key the console renders from execution name, node id, attempt and suffix."""
+
+CUSTOM_LINK_TYPE = "comet-ml-custom-id"
+"""Link type whose key stands in the task's config."""
+
+LINK_TYPE_KEY = "link_type"
+PROJECT_NAME_KEY = "project_name"
+WORKSPACE_KEY = "workspace"
+EXPERIMENT_KEY_KEY = "experiment_key"
+LINK_SUFFIX_KEY = "link_suffix"
+HOST_KEY = "host"
+
+
+@dataclass(frozen=True)
+class CometLink:
+    """What the Flyte console needs to know to link a node to its Comet experiment.
+
+    The link types and the names of the config keys are a contract with the platforms' `dynamic-log-links` (Flyte's
+    control plane): they are deployed, and must not change.
+
+    Attributes:
+        project_name: Comet project.
+        workspace: Comet workspace.
+        host: Address of the Comet service, with its scheme.
+        experiment_key: The key, when it was given; None when every pod derives its own.
+    """
+
+    project_name: str
+    workspace: str
+    host: str = "https://www.comet.com"
+    experiment_key: str | None = None
+
+    @property
+    def link_type(self) -> str:
+        """The name under which the platform has this link's URL template."""
+        return EXECUTION_LINK_TYPE if self.experiment_key is None else CUSTOM_LINK_TYPE
+
+    def config(self) -> dict[str, str]:
+        """What goes into the task template's config: strings only, ready to stand in a URL.
+
+        Templates have no functions, so names are quoted here; the suffix is made from the names as they are.
+        """
+        config = {
+            LINK_TYPE_KEY: self.link_type,
+            HOST_KEY: self.host.rstrip("/"),
+            WORKSPACE_KEY: _quoted(self.workspace),
+            PROJECT_NAME_KEY: _quoted(self.project_name),
+        }
+        if self.experiment_key is None:
+            config[LINK_SUFFIX_KEY] = link_suffix(self.project_name, self.workspace)
+        else:
+            config[EXPERIMENT_KEY_KEY] = _quoted(self.experiment_key)
+        return config
+
+    def url(self, experiment_key: str) -> str:
+        """The address of an experiment of this workspace and project.
+
+        Args:
+            experiment_key: The experiment's key.
+        """
+        return "/".join(
+            [self.host.rstrip("/"), _quoted(self.workspace), _quoted(self.project_name), _quoted(experiment_key)]
+        )
+
+
+def _quoted(value: str) -> str:
+    return quote(value, safe="")

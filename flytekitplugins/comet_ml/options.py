@@ -1,0 +1,240 @@
+"""The arguments of `comet_ml_login`, checked when the task is decorated."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ParamSpec
+
+from . import sdk
+from .errors import InvalidOptionError
+from .experiment_key import is_legal_key
+from .log import logger
+
+P = ParamSpec("P")
+
+LOGIN_ARGUMENTS = frozenset({"anonymous", "directory", "force"})
+"""Arguments of `comet_ml.login` itself; everything else that it takes is a setting."""
+
+START_ARGUMENTS = frozenset({"mode", "online", "source"})
+"""Arguments of `comet_ml.start` that are not options of the decorator."""
+
+EXPERIMENT_CONFIG_ARGUMENTS = frozenset(
+    {
+        "auto_histogram_activation_logging",
+        "auto_histogram_epoch_rate",
+        "auto_histogram_gradient_logging",
+        "auto_histogram_tensorboard_logging",
+        "auto_histogram_weight_logging",
+        "auto_log_co2",
+        "auto_metric_logging",
+        "auto_metric_step_rate",
+        "auto_output_logging",
+        "auto_param_logging",
+        "disabled",
+        "display_summary_level",
+        "distributed_node_identifier",
+        "log_code",
+        "log_env_cpu",
+        "log_env_details",
+        "log_env_disk",
+        "log_env_gpu",
+        "log_env_host",
+        "log_env_network",
+        "log_git_metadata",
+        "log_git_patch",
+        "log_graph",
+        "name",
+        "offline_directory",
+        "parse_args",
+        "tags",
+    }
+)
+"""Arguments of `comet_ml.ExperimentConfig`, the same from 3.43.2 to 3.58.8."""
+
+# Settings under which people know Comet; others are looked up in the SDK.
+COMMON_SETTINGS = frozenset(
+    {
+        "api_key",
+        "auto_log_co2",
+        "auto_log_code",
+        "auto_log_disable",
+        "disable_auto_logging",
+        "display_summary_level",
+        "distributed_node_identifier",
+        "logging_console",
+        "logging_file",
+        "logging_file_level",
+        "logging_file_overwrite",
+        "offline_directory",
+        "timeout_cleaning",
+        "timeout_upload",
+        "url_override",
+    }
+)
+
+_NOT_SETTINGS = (LOGIN_ARGUMENTS | START_ARGUMENTS | EXPERIMENT_CONFIG_ARGUMENTS) - COMMON_SETTINGS
+
+
+def settings_of(login_kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """The keywords that are settings of the SDK, and so have an environment variable."""
+    return {name: value for name, value in login_kwargs.items() if name not in _NOT_SETTINGS}
+
+
+def explained(init: Callable[P, None]) -> Callable[P, None]:
+    """Decorate an ``__init__`` so that missing arguments are named with the remedy, and a bare decorator is noticed."""
+    parameters = list(inspect.signature(init).parameters.values())[1:]
+    required = [p.name for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
+
+    @functools.wraps(init)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> None:
+        given = args[1:]
+        if len(given) == 1 and not kwargs and callable(given[0]):
+            name = getattr(given[0], "__name__", repr(given[0]))
+            raise InvalidOptionError(
+                f"@comet_ml_login was put on {name!r} without arguments. Write "
+                "@comet_ml_login(project_name=..., workspace=..., secret=...)."
+            )
+        missing = [name for name in required[len(given) :] if name not in kwargs]
+        if missing:
+            raise InvalidOptionError(
+                f"comet_ml_login: {' and '.join(f'`{name}`' for name in missing)} must be set. Write "
+                "@comet_ml_login(project_name=..., workspace=..., secret=...)."
+            )
+        init(*args, **kwargs)
+
+    return checked
+
+
+def check_text(option: str, value: object) -> None:
+    """Refuse what is no text, or empty.
+
+    Raises:
+        InvalidOptionError: With the option, what was given and what is expected.
+    """
+    if not isinstance(value, str):
+        raise InvalidOptionError(f"comet_ml_login: `{option}` must be a string, not {value!r}.")
+    if not value.strip():
+        raise InvalidOptionError(f"comet_ml_login: `{option}` must not be empty; got {value!r}.")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise InvalidOptionError(
+            f"comet_ml_login: `{option}` must be text that can be written as UTF-8; got {value!r}."
+        ) from None
+
+
+def check_bool(option: str, value: object) -> None:
+    """Refuse what is neither True nor False.
+
+    Raises:
+        InvalidOptionError: With the option and what was given.
+    """
+    if not isinstance(value, bool):
+        raise InvalidOptionError(f"comet_ml_login: `{option}` must be True or False, not {value!r}.")
+
+
+def check_experiment_key(value: str | None) -> None:
+    """Refuse what is no text; warn about a text that Comet would refuse as a key.
+
+    It is a warning, since a key can be good for a test with a mocked SDK.
+    """
+    if value is None:
+        return
+    check_text("experiment_key", value)
+    if not is_legal_key(value):
+        logger.warning(
+            "comet_ml_login: Comet will refuse experiment_key=%r: a key is 32 to 50 ASCII letters and digits; this "
+            "one has %d characters.",
+            value,
+            len(value),
+        )
+
+
+def web_address(host: str) -> str:
+    """The address of a Comet host, with its scheme and without a slash at its end."""
+    check_text("host", host)
+    address = host.strip().rstrip("/")
+    if "://" not in address:
+        logger.warning("comet_ml_login: host=%r has no scheme; taking https://%s.", host, address)
+        address = f"https://{address}"
+    return address
+
+
+def check_log_inputs(value: object) -> None:
+    """Refuse what is neither a bool nor a sequence of names.
+
+    Raises:
+        InvalidOptionError: With what was given and what is expected.
+    """
+    if isinstance(value, bool):
+        return
+    if isinstance(value, str) or not isinstance(value, Sequence) or not all(isinstance(name, str) for name in value):
+        raise InvalidOptionError(
+            f"comet_ml_login: `log_inputs` must be True, False or a list of input names, not {value!r}."
+        )
+
+
+def check_input_names(log_inputs: bool | Sequence[str], inputs: Sequence[str], function: str) -> None:
+    """Refuse names that are not inputs of the decorated function.
+
+    Raises:
+        InvalidOptionError: With the names that are unknown, and those that there are.
+    """
+    unknown = [] if isinstance(log_inputs, bool) else [name for name in log_inputs if name not in inputs]
+    if unknown:
+        raise InvalidOptionError(
+            f"comet_ml_login: `log_inputs` names {', '.join(map(repr, unknown))}, but the inputs of {function!r} are "
+            f"{', '.join(map(repr, inputs)) or 'none'}."
+        )
+
+
+def check_keywords(login_kwargs: Mapping[str, Any]) -> None:
+    """Refuse keywords that neither this plugin nor the SDK knows.
+
+    Raises:
+        InvalidOptionError: With the nearest name that there is.
+    """
+    if "project" in login_kwargs:
+        raise InvalidOptionError(
+            f"comet_ml_login: project={login_kwargs['project']!r} is another name of `project_name`; give only that."
+        )
+    _check_names("comet_ml_login", login_kwargs, COMMON_SETTINGS | _NOT_SETTINGS, sdk.known_arguments)
+
+
+def check_experiment_config(value: object) -> None:
+    """Refuse what is neither a `comet_ml.ExperimentConfig` nor a dict of its arguments.
+
+    Raises:
+        InvalidOptionError: With what was given, and the nearest name for an unknown argument.
+    """
+    if value is None:
+        return
+    if isinstance(value, Mapping):
+        _check_names("experiment_config", value, EXPERIMENT_CONFIG_ARGUMENTS, sdk.experiment_config_arguments)
+    elif type(value).__name__ != "ExperimentConfig":
+        raise InvalidOptionError(
+            "comet_ml_login: `experiment_config` must be a comet_ml.ExperimentConfig or a dict of its arguments, not "
+            f"{value!r}."
+        )
+
+
+def _check_names(
+    owner: str, names: Mapping[str, Any], known: frozenset[str], ask: Callable[[], frozenset[str]]
+) -> None:
+    # The SDK takes a second to load: it is asked only about a name that is not in the lists above.
+    unknown = [name for name in names if name not in known]
+    if not unknown:
+        return
+    known = known | ask()
+    for name in unknown:
+        if name not in known:
+            own = {"experiment_config", "experiment_key", "host", "log_inputs", "project_name", "start", "workspace"}
+            candidates = known | own if owner == "comet_ml_login" else known
+            near = difflib.get_close_matches(str(name), sorted(candidates), n=1)
+            hint = f" Did you mean `{near[0]}`?" if near else ""
+            raise InvalidOptionError(
+                f"{owner}: unknown argument {name!r}; the installed comet-ml has no such setting.{hint}"
+            )

@@ -1,0 +1,103 @@
+"""Keeping the API key out of what the Comet SDK logs, and hearing the errors that it only logs.
+
+`comet_ml.login` returns None and logs why it failed, with the rejected key in the message; `comet_ml.start` may
+return a dead experiment and log the cause. A filter on the handlers of the SDK's logger masks the key; while a
+filter listens, it also keeps the exceptions and holds back the records that would say the same thing twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import traceback
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+
+MASK = "***"
+_SDK_LOGGER = "comet_ml"
+
+
+def masked(text: str, secrets: Collection[str]) -> str:
+    """A text with every secret in it replaced by asterisks."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, MASK)
+    return text
+
+
+def spellings(api_key: str) -> frozenset[str]:
+    """The texts by which an API key could be recognised: a key that embeds its server also goes without it."""
+    return frozenset(text for text in (api_key, api_key.partition("*")[0]) if text)
+
+
+class SDKLogFilter(logging.Filter):
+    """Masks secrets in the SDK's log records, from `install` to `remove`.
+
+    Attributes:
+        secrets: What to mask.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.secrets: frozenset[str] = frozenset()
+        self._handlers: list[logging.Handler] = []
+        self._listeners: dict[int, tuple[list[BaseException], frozenset[str]]] = {}
+
+    def install(self) -> None:
+        """Put the filter on every handler that records of the SDK's logger reach."""
+        logger: logging.Logger | None = logging.getLogger(_SDK_LOGGER)
+        while logger is not None:
+            for handler in logger.handlers:
+                handler.addFilter(self)
+                self._handlers.append(handler)
+            logger = logger.parent if logger.propagate else None
+
+    def remove(self) -> None:
+        """Take the filter off again."""
+        for handler in self._handlers:
+            handler.removeFilter(self)
+        self._handlers.clear()
+
+    @contextmanager
+    def listening(self, names: Collection[str] = ()) -> Iterator[list[BaseException]]:
+        """Collect the exceptions that the SDK logs in this thread instead of raising them.
+
+        Args:
+            names: Arguments and paths that mean nothing to the user: records about them are not shown meanwhile, nor
+                are those about a collected exception.
+
+        Yields:
+            The list of exceptions, filled while the block runs.
+        """
+        thread, heard = threading.get_ident(), list[BaseException]()
+        self._listeners[thread] = (heard, frozenset(names))
+        try:
+            yield heard
+        finally:
+            del self._listeners[thread]
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Mask the record, and say whether it is to be shown (`logging.Filter`)."""
+        if record.name.split(".")[0] != _SDK_LOGGER:
+            return True
+        listener = self._listeners.get(record.thread or 0)
+        if listener is not None:
+            heard, names = listener
+            error = record.exc_info[1] if record.exc_info else None
+            if error is not None:
+                if error not in heard:
+                    heard.append(error)
+                return False
+            if isinstance(record.args, tuple) and any(isinstance(a, str) and a in names for a in record.args):
+                return False
+        self._mask(record)
+        return True
+
+    def _mask(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        if any(secret in message for secret in self.secrets):
+            record.msg, record.args = masked(message, self.secrets), ()
+        if record.exc_info and record.exc_info[1] is not None:
+            text = "".join(traceback.format_exception(record.exc_info[1])).rstrip()
+            if any(secret in text for secret in self.secrets):
+                # A formatter takes the text that is there, and would else format the exception with the key in it.
+                record.exc_info, record.exc_text = None, masked(text, self.secrets)

@@ -1,0 +1,284 @@
+"""What this plugin uses of the Comet SDK beyond its public functions, and what differs between its versions.
+
+Every function takes the `comet_ml` module (or what a test puts in its place) as its first argument. Names that are
+not public API stand here and nowhere else, each with what happens where it is missing; `tests/test_sdk_contract.py`
+fails when the SDK drops one.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+from .errors import (
+    APIKeyRejectedError,
+    CometTrackingError,
+    ExperimentRefusedError,
+    InvalidOptionError,
+    WorkspaceAccessError,
+)
+from .log import logger
+
+# Codes in the JSON body of a refusal (`comet_ml.exceptions`).
+_API_KEY_NOT_REGISTERED = 90212
+_NO_SUCH_WORKSPACE = 90219
+_VIEW_ONLY = 7000011
+_SERVICE_ACCOUNT_RESTRICTED = 7000023
+
+
+# Settings
+
+
+def setting(sdk: Any, name: str) -> Any:
+    """A setting as the SDK itself would read it: environment, `.env`, configuration files, default.
+
+    Args:
+        sdk: The `comet_ml` module.
+        name: Dotted name, such as ``comet.auto_log.disable``.
+
+    Returns:
+        The value; None where it is not set or this SDK has no such setting.
+    """
+    try:
+        return sdk.get_config(name)
+    except (AttributeError, KeyError):
+        return None
+
+
+def is_on(sdk: Any, name: str) -> bool | None:
+    """A yes-or-no setting, or None where it is not set. An SDK without that setting has it from the environment."""
+    value = setting(sdk, name)
+    if isinstance(value, bool):
+        return value
+    text = os.environ.get(name.replace(".", "_").upper(), "").strip().lower()
+    return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}.get(text)
+
+
+def check_settings(sdk: Any, settings: Mapping[str, Any]) -> None:
+    """Refuse settings in force that the SDK cannot read: every later look at one of them would raise.
+
+    Args:
+        sdk: The `comet_ml` module.
+        settings: The decorator's keywords that are settings.
+
+    Raises:
+        InvalidOptionError: With the setting and what was given.
+    """
+    if not isinstance(sdk, ModuleType):
+        return
+    config = sdk.get_config()
+    for key in list(config.keys()):
+        name = key.removeprefix("comet.").replace(".", "_")
+        if name in settings and name != "api_key":
+            try:
+                config[key]
+            except Exception as error:  # everett's, which is no dependency of ours
+                raise InvalidOptionError(
+                    f"comet_ml_login: {name}={settings[name]!r} is no value of the Comet setting {key!r}: {error}"
+                ) from None
+
+
+def names_server(sdk: Any, environ: Any) -> bool:
+    """Whether the user's environment or configuration files say which Comet server to talk to."""
+    if environ.get("COMET_URL_OVERRIDE"):
+        return True
+    try:
+        origin = sdk.get_config().get_config_origin("comet.url_override")
+    except AttributeError:
+        return False
+    return origin is not None
+
+
+def embeds_server(sdk: Any, api_key: object) -> bool:
+    """Whether an API key carries the address of its own server (``KEY*base64``), which the SDK then talks to."""
+    if not isinstance(api_key, str) or "*" not in api_key:
+        return False
+    try:
+        parsed = importlib.import_module("comet_ml.api_key.comet_api_key").parse_api_key(api_key)
+    except (ImportError, AttributeError, ValueError):
+        return False
+    return parsed is not None and parsed.base_url is not None
+
+
+# Starting
+
+
+def start_arguments(sdk: Any, *, workspace: str, project_name: str) -> dict[str, Any]:
+    """Workspace and project under the names that this SDK's `start` has for them (``project`` in 3.43)."""
+    parameters = inspect.signature(sdk.start).parameters
+    named_project = "project" in parameters and "project_name" not in parameters
+    return {"workspace": workspace, "project" if named_project else "project_name": project_name}
+
+
+def set_running_experiment(sdk: Any, experiment: Any) -> None:
+    """Make an experiment, or None, the one that `comet_ml.get_running_experiment` returns.
+
+    Starting an experiment ends the one that is running: a caller's own experiment survives a tracked call only if it
+    is out of sight meanwhile.
+    """
+    try:
+        sdk.config.set_global_experiment(experiment)
+    except AttributeError:
+        logger.warning(
+            "This comet-ml has no comet_ml.config.set_global_experiment: an experiment that was running before a "
+            "tracked task is ended by the SDK when the task's own starts."
+        )
+
+
+def is_resumed(experiment: Any) -> bool:
+    """Whether an experiment existed before it was started."""
+    return type(experiment).__name__.startswith("Existing")
+
+
+def is_offline(experiment: Any) -> bool:
+    """Whether an experiment is written to an archive instead of being sent."""
+    return "Offline" in type(experiment).__name__
+
+
+_joining_lock = threading.Lock()
+_joining_sessions = 0
+
+
+@contextmanager
+def joining_constructor(sdk: Any) -> Iterator[bool]:
+    """While this runs, ``comet_ml.Experiment()`` continues the exported experiment instead of being dead.
+
+    Without it, an `Experiment()` whose key exists drops everything that is logged to it. The SDK has a mode for that
+    (`enable_get_or_create_mode`, from 3.49 on), which `start` uses and which the constructor takes as an
+    undocumented argument.
+
+    Yields:
+        Whether this SDK can do it.
+    """
+    global _joining_sessions
+    experiment_class: Any = getattr(sdk, "Experiment", None)
+    if not isinstance(experiment_class, type):
+        yield False
+        return
+    with _joining_lock:
+        original = inspect.unwrap(experiment_class.__init__)
+        possible = any(p.kind is p.VAR_KEYWORD for p in inspect.signature(original).parameters.values())
+        if possible:
+            _joining_sessions += 1
+            if _joining_sessions == 1:
+                experiment_class.__init__ = _joining_init(experiment_class)
+    try:
+        yield possible
+    finally:
+        if possible:
+            with _joining_lock:
+                _joining_sessions -= 1
+                if _joining_sessions == 0:
+                    experiment_class.__init__ = original
+
+
+def _joining_init(experiment_class: Any) -> Any:
+    original = experiment_class.__init__
+
+    @functools.wraps(original)
+    def joining(self: Any, *args: Any, **kwargs: Any) -> None:
+        exported = os.environ.get("COMET_EXPERIMENT_KEY")
+        # A subclass (ExistingExperiment among them) has its own way to its run.
+        if exported and type(self) is experiment_class and kwargs.get("experiment_key") in (None, exported):
+            kwargs.setdefault("enable_get_or_create_mode", True)
+        original(self, *args, **kwargs)
+
+    return joining
+
+
+# Failing
+
+
+def refusal(error: BaseException, *, server: str, workspace: str, project_name: str) -> CometTrackingError | None:
+    """The error to raise for an exception of the SDK by which the server refuses this key, workspace or experiment.
+
+    They are told apart by type and `sdk_error_code`, never by message.
+
+    Args:
+        error: What the SDK raised or logged.
+        server: The server that was asked, for the message.
+        workspace: Comet workspace, for the message.
+        project_name: Comet project, for the message.
+
+    Returns:
+        The error, without the SDK's (which can carry the API key); None if the exception is no refusal, but a server
+        that cannot be reached or does not work.
+    """
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    code = getattr(error, "sdk_error_code", None)
+    if _is(error, "InvalidAPIKey", "Unauthorized") or code == _API_KEY_NOT_REGISTERED or status == 401:
+        return APIKeyRejectedError(
+            f"Comet at {server} rejected the API key. Check that the secret holds a current key of that server "
+            "(Comet: Account Settings > API Keys), and that `host` is the server that the key belongs to."
+        )
+    if (
+        _is(error, "InvalidWorkspace", "ViewOnlyAccessException", "ServiceAccountWorkspaceRestricted")
+        or code in (_NO_SUCH_WORKSPACE, _VIEW_ONLY, _SERVICE_ACCOUNT_RESTRICTED)
+        or status == 403
+    ):
+        return WorkspaceAccessError(
+            f"Comet at {server} does not let this API key write to workspace {workspace!r}, project {project_name!r}. "
+            "Check the spelling of `workspace`, and that the key's owner is a member who may create experiments."
+        )
+    if status == 400 or _is(
+        error,
+        "ProjectNameEmpty",
+        "ProjectNameIsTooLong",
+        "MaxExperimentNumberReachedException",
+        "SDKVersionIsTooOldException",
+        "InvalidExperimentMode",
+        "ExperimentNotFound",
+        "ExperimentAlreadyUploaded",
+        "InvalidOfflineDirectory",
+    ):
+        return ExperimentRefusedError(
+            f"Comet at {server} refused to start the experiment in workspace {workspace!r}, project "
+            f"{project_name!r}: {error}"
+        )
+    return None
+
+
+def is_unreachable(error: BaseException) -> bool:
+    """Whether an exception says that there was no connection to the server: asking again would only take time."""
+    requests = importlib.import_module("requests")
+    return isinstance(error, (requests.ConnectionError, requests.Timeout, ConnectionError))
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether an exception is the server's or the network's, and not one of wrong arguments.
+
+    To be asked after `refusal`.
+    """
+    requests = importlib.import_module("requests")
+    return isinstance(error, (requests.RequestException, OSError)) or _is(error, "CometException")
+
+
+def _is(error: BaseException, *names: str) -> bool:
+    exceptions = importlib.import_module("comet_ml.exceptions")
+    classes = tuple(getattr(exceptions, name) for name in names if hasattr(exceptions, name))
+    return isinstance(error, classes)
+
+
+# Arguments
+
+
+def known_arguments() -> frozenset[str]:
+    """Every name that the installed SDK takes: settings, and arguments of `ExperimentConfig`, `start` and `login`."""
+    sdk = importlib.import_module("comet_ml")
+    names = {key.removeprefix("comet.").replace(".", "_") for key in list(sdk.get_config().keys())}
+    for function in (sdk.start, getattr(sdk, "login", sdk.init)):
+        names.update(inspect.signature(function).parameters)
+    return experiment_config_arguments() | names - {"settings"}
+
+
+def experiment_config_arguments() -> frozenset[str]:
+    """The arguments of the installed SDK's `ExperimentConfig`."""
+    config_class = importlib.import_module("comet_ml").ExperimentConfig
+    return frozenset(inspect.signature(config_class.__init__).parameters) - {"self"}

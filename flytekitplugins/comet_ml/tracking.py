@@ -1,0 +1,253 @@
+"""The decorator: one Flyte task, one Comet experiment."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, overload
+
+from flytekit import Secret
+from flytekit.core.context_manager import FlyteContextManager
+from flytekit.core.python_function_task import PythonFunctionTask
+from flytekit.core.workflow import WorkflowBase
+
+import comet_ml
+
+from . import experiment_key as keys
+from . import inputs, link, options
+from .credentials import check_secret, read_api_key
+from .errors import UnsupportedFunctionError
+from .identity import identify
+from .registration import TemplateConfig, request_secret, source_file, tracked_function
+from .session import Session, SessionPlan
+
+if TYPE_CHECKING:
+    from comet_ml import ExperimentConfig
+
+COMET_ML_EXECUTION_TYPE_VALUE = link.EXECUTION_LINK_TYPE
+COMET_ML_CUSTOM_TYPE_VALUE = link.CUSTOM_LINK_TYPE
+
+P = ParamSpec("P")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class TrackedFunction(Protocol[P, R_co]):
+    """A decorated function: its own parameters and result, and what the decorator adds.
+
+    Attributes:
+        secret: The decorator's secret.
+        LINK_TYPE_KEY: Name of the link type in the task template's config; the other names are those of its values.
+    """
+
+    secret: Secret | Callable[[], str]
+    LINK_TYPE_KEY: str
+    COMET_ML_PROJECT_NAME_KEY: str
+    COMET_ML_WORKSPACE_KEY: str
+    COMET_ML_EXPERIMENT_KEY_KEY: str
+    COMET_ML_URL_SUFFIX_KEY: str
+    COMET_ML_HOST_KEY: str
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+        """Run the function, tracked."""
+
+    def get_extra_config(self) -> dict[str, str]:
+        """What the link puts into the task template's config."""
+
+
+class _FunctionTask(Protocol):
+    # Told from a function by these; not flytekit's class, which is Any for type checkers that want a py.typed.
+    @property
+    def task_function(self) -> Callable[..., Any]: ...
+    @property
+    def security_context(self) -> Any: ...
+
+
+TaskT = TypeVar("TaskT", bound=_FunctionTask)
+
+
+class comet_ml_login:  # noqa: N801 - the name that people's code has
+    """Track a Flyte task in Comet.
+
+    The decorated task's body runs with an experiment started, which `comet_ml.get_running_experiment()` returns and
+    `comet_ml.start()` and the loggers of Lightning, Transformers and others join. It is ended with the body. The
+    node in the Flyte console links to it.
+
+    Put it below or above ``@task``. The secret need not stand in ``secret_requests``: the decorator asks for it.
+
+    Example:
+        ```python
+        @task
+        @comet_ml_login(
+            project_name="digits",
+            workspace="my-team",
+            secret=Secret(group="comet-ml", key="comet-ml-api-key"),
+        )
+        def train(epochs: int) -> float:
+            experiment = comet_ml.get_running_experiment()
+            ...
+        ```
+
+    Args:
+        project_name: Comet project that the experiment belongs to.
+        workspace: Comet workspace that owns the project.
+        secret: The Comet API key in a pod: a `flytekit.Secret`, or a callable without arguments that returns the key.
+            Local runs do not read it: there, the SDK finds `COMET_API_KEY` or its configuration file.
+        experiment_key: Key of the experiment, 32 to 50 ASCII letters and digits: one that exists is continued. By
+            default every attempt of every node has a key of its own, and local runs one that Comet makes.
+        host: Address of the Comet service. For one that is not Comet's own, data goes to ``<host>/clientlib/``,
+            unless `COMET_URL_OVERRIDE`, ``url_override=`` or the API key itself names a server.
+        start: Whether to start an experiment. With False the body starts its own; the settings of this decorator and
+            the API key are in force for it.
+        log_inputs: Whether to log the task's inputs as parameters, or the names of those to log. Numbers, strings
+            (1,000 characters of them), bools, None, enums, datetimes and fields of dataclasses are logged; never an
+            input whose name speaks of a password, token, secret or key.
+        experiment_config: A `comet_ml.ExperimentConfig` for the experiment, or a dict of its arguments.
+        **login_kwargs: Passed to `comet_ml.login` unchanged: settings of the SDK. Those that are arguments of
+            `ExperimentConfig` (``log_code=False``) or of `start` (``online=False``, ``mode="get"``) take effect there.
+
+    Raises:
+        InvalidOptionError: When an argument cannot work, at decoration.
+    """
+
+    LINK_TYPE_KEY = link.LINK_TYPE_KEY
+    COMET_ML_PROJECT_NAME_KEY = link.PROJECT_NAME_KEY
+    COMET_ML_WORKSPACE_KEY = link.WORKSPACE_KEY
+    COMET_ML_EXPERIMENT_KEY_KEY = link.EXPERIMENT_KEY_KEY
+    COMET_ML_URL_SUFFIX_KEY = link.LINK_SUFFIX_KEY
+    COMET_ML_HOST_KEY = link.HOST_KEY
+
+    @options.explained
+    def __init__(
+        self,
+        project_name: str,
+        workspace: str,
+        secret: Secret | Callable[[], str],
+        experiment_key: str | None = None,
+        host: str = "https://www.comet.com",
+        *,
+        start: bool = True,
+        log_inputs: bool | Sequence[str] = True,
+        experiment_config: ExperimentConfig | Mapping[str, Any] | None = None,
+        **login_kwargs: Any,
+    ) -> None:
+        options.check_text("project_name", project_name)
+        options.check_text("workspace", workspace)
+        check_secret(secret)
+        options.check_experiment_key(experiment_key)
+        options.check_bool("start", start)
+        options.check_log_inputs(log_inputs)
+        options.check_experiment_config(experiment_config)
+        options.check_keywords(login_kwargs)
+        self.project_name = project_name
+        self.workspace = workspace
+        self.secret = secret
+        self.experiment_key = experiment_key
+        self.host = options.web_address(host)
+        self.start = start
+        self.log_inputs = log_inputs
+        self.experiment_config = experiment_config
+        self.login_kwargs = login_kwargs
+
+    @property
+    def link(self) -> link.CometLink:
+        """The link from the Flyte console to the experiment."""
+        return link.CometLink(self.project_name, self.workspace, self.host, self.experiment_key)
+
+    def get_extra_config(self) -> dict[str, str]:
+        """What the link puts into the task template's config."""
+        return self.link.config()
+
+    @overload
+    def __call__(self, function: TaskT) -> TaskT: ...
+    @overload
+    def __call__(self, function: Callable[P, R_co]) -> TrackedFunction[P, R_co]: ...
+    def __call__(self, function: Any) -> Any:
+        """Decorate a task's function, or a task.
+
+        Raises:
+            UnsupportedFunctionError: For what is neither.
+            InvalidOptionError: If `log_inputs` names what is no input of the function.
+        """
+        self._check_function(function)
+        if isinstance(function, PythonFunctionTask):
+            return self._decorated_task(function)
+        return self._decorated_function(function)
+
+    def _check_function(self, function: Any) -> None:
+        name = getattr(function, "__name__", None) or getattr(function, "name", None) or repr(function)
+        if isinstance(function, WorkflowBase):
+            raise UnsupportedFunctionError(
+                f"@comet_ml_login is on the workflow {name!r}, which runs in no pod of its own: put it on the tasks of "
+                "the workflow that are to be tracked."
+            )
+        if not callable(function):
+            raise UnsupportedFunctionError(
+                f"@comet_ml_login decorates a task's function or a task, not the {type(function).__name__} {name!r}."
+            )
+        if hasattr(function, "COMET_ML_HOST_KEY"):
+            raise UnsupportedFunctionError(f"@comet_ml_login is on {name!r} twice; a task has one Comet experiment.")
+
+    def _decorated_function(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        options.check_input_names(self.log_inputs, inputs.input_names(function), function.__name__)
+        tracked = tracked_function(function, functools.partial(self._session, function))
+        vars(tracked).update(self._attributes())
+        return tracked
+
+    def _decorated_task(self, task: PythonFunctionTask[Any]) -> PythonFunctionTask[Any]:
+        # flytekit has no setter for a task's function.
+        task._task_function = self._decorated_function(task.task_function)
+        vars(task).update(vars(task._task_function))
+        task.get_config.task = task
+        if isinstance(self.secret, Secret):
+            request_secret(task, self.secret)
+        return task
+
+    def _attributes(self) -> dict[str, Any]:
+        names = [name for name in dir(self) if name == "LINK_TYPE_KEY" or name.startswith("COMET_ML_")]
+        return {
+            **{name: getattr(self, name) for name in names},
+            "secret": self.secret,
+            "get_extra_config": self.get_extra_config,
+            "get_config": TemplateConfig(
+                self.get_extra_config, self.secret if isinstance(self.secret, Secret) else None
+            ),
+        }
+
+    def _session(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Session:
+        context = FlyteContextManager.current_context()
+        environ = os.environ
+        identity = identify(context, environ, task=f"{function.__module__}.{function.__name__}")
+        experiment_key, credentials = self.experiment_key, None
+        if not identity.local:
+            credentials = functools.partial(read_api_key, self.secret, context.user_space_params.secrets, environ)
+            if experiment_key is None:
+                experiment_key = identity.experiment_key(workspace=self.workspace, project_name=self.project_name)
+        plan = SessionPlan(
+            project_name=self.project_name,
+            workspace=self.workspace,
+            host=self.host,
+            experiment_key=experiment_key,
+            credentials=credentials,
+            remote=not identity.local,
+            log_command_line=identity.local and not os.path.basename(sys.argv[0]).startswith("pyflyte"),
+            source_file=source_file(function),
+            start=self.start,
+            login_kwargs=self.login_kwargs,
+            experiment_config=self.experiment_config,
+            others=identity.others(),
+            name=identity.experiment_name(),
+            parameters=lambda secrets: inputs.parameters(
+                inputs.named_arguments(function, args, kwargs), self.log_inputs, secrets
+            ),
+        )
+        return Session(comet_ml, environ, plan)
+
+
+def _generate_suffix_with_length_10(project_name: str, workspace: str) -> str:
+    return keys.link_suffix(project_name, workspace)
+
+
+def _generate_experiment_key(hostname: str, project_name: str, workspace: str) -> str:
+    return keys.hostname_key(hostname, project_name, workspace)

@@ -1,0 +1,28 @@
+"""Packaging of flytekitplugins-comet-ml."""
+
+from pathlib import Path
+
+from setuptools import find_namespace_packages, setup
+
+setup(
+    name="flytekitplugins-comet-ml",
+    version="2.0.0",
+    description="Track Flyte tasks in Comet: one decorator, one experiment, from its start to its truthful end",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    packages=find_namespace_packages(include=["flytekitplugins.comet_ml", "flytekitplugins.comet_ml.*"]),
+    package_data={"flytekitplugins.comet_ml": ["py.typed"]},
+    python_requires=">=3.10,<3.13",
+    install_requires=["flytekit>=1.14.0", "comet-ml>=3.43.2"],
+    classifiers=[
+        "Intended Audience :: Developers",
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Typing :: Typed",
+    ],
+)
