@@ -49,6 +49,6 @@ def train(epochs: int, optimizer: Optimizer) -> float:
 
 
 @workflow
-def digits(epochs: int = 8, optimizer: Optimizer = Optimizer()) -> float:
+def digits(epochs: int = 8) -> float:
     """The workflow: one tracked task."""
-    return train(epochs=epochs, optimizer=optimizer)
+    return train(epochs=epochs, optimizer=Optimizer())

@@ -169,9 +169,10 @@ class CometServer:
         if path.endswith("/logger/add/run"):
             return self._add_run(body)
         if path.endswith("/logger/get/run"):
-            experiment = self.experiments.get(body.get("experimentKey", ""))
+            experiment = self.experiments.get(body.get("previousExperiment") or body.get("experimentKey", ""))
             return (200, self._run(experiment)) if experiment else (400, {"msg": "no", "sdk_error_code": 90210})
         if path.endswith("/status-report/update"):
+            self._record(path, body)
             return 200, {"is_alive_beat_duration_millis": 10000, "gpu_monitor_interval_millis": 60000}
         self._record(path, body)
         return 200, {}
@@ -200,7 +201,9 @@ class CometServer:
         experiment = self.experiments.get(body.get("experimentKey") or body.get("experimentId") or "")
         if experiment is None:
             return
-        if path.endswith("/write/experiment/log-other"):
+        if path.endswith("/status-report/update"):
+            experiment.states.append("alive" if body.get("is_alive") else "ended")
+        elif path.endswith("/write/experiment/log-other"):
             experiment.others[body["key"]] = body["value"]
             if body["key"] == "Name":
                 experiment.name = body["value"]

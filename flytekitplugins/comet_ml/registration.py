@@ -40,14 +40,16 @@ def tracked_function(function: Callable[..., Any], tracking: Tracking) -> Callab
             with tracking(args, kwargs):
                 return await function(*args, **kwargs)
 
-        return _located(tracked_coroutine, function)
+        _locate(tracked_coroutine, function)
+        return tracked_coroutine
 
     @functools.wraps(function)
     def tracked(*args: Any, **kwargs: Any) -> Any:
         with tracking(args, kwargs):
             return function(*args, **kwargs)
 
-    return _located(tracked, function)
+    _locate(tracked, function)
+    return tracked
 
 
 def source_file(function: Callable[..., Any]) -> str | None:
@@ -57,7 +59,7 @@ def source_file(function: Callable[..., Any]) -> str | None:
     return path if os.path.isfile(path) else None
 
 
-def _located(wrapper: Any, function: Any) -> Any:
+def _locate(wrapper: Any, function: Callable[..., Any]) -> None:
     """Make the wrapper's code say that it stands where the function does.
 
     flytekit asks a task's function itself for its file (`inspect.getfile` does not look through wrappers) and for
@@ -72,7 +74,6 @@ def _located(wrapper: Any, function: Any) -> Any:
             co_name=code.co_name,
             co_flags=(own.co_flags & ~inspect.CO_NESTED) | (code.co_flags & inspect.CO_NESTED),
         )
-    return wrapper
 
 
 class TemplateConfig:

@@ -163,12 +163,12 @@ def joining_constructor(sdk: Any) -> Iterator[bool]:
         yield False
         return
     with _joining_lock:
-        original = inspect.unwrap(experiment_class.__init__)
+        original = inspect.unwrap(experiment_class.__dict__["__init__"])
         possible = any(p.kind is p.VAR_KEYWORD for p in inspect.signature(original).parameters.values())
         if possible:
             _joining_sessions += 1
             if _joining_sessions == 1:
-                experiment_class.__init__ = _joining_init(experiment_class)
+                setattr(experiment_class, "__init__", _joining_init(experiment_class, original))  # noqa: B010
     try:
         yield possible
     finally:
@@ -176,12 +176,10 @@ def joining_constructor(sdk: Any) -> Iterator[bool]:
             with _joining_lock:
                 _joining_sessions -= 1
                 if _joining_sessions == 0:
-                    experiment_class.__init__ = original
+                    setattr(experiment_class, "__init__", original)  # noqa: B010
 
 
-def _joining_init(experiment_class: Any) -> Any:
-    original = experiment_class.__init__
-
+def _joining_init(experiment_class: type, original: Any) -> Any:
     @functools.wraps(original)
     def joining(self: Any, *args: Any, **kwargs: Any) -> None:
         exported = os.environ.get("COMET_EXPERIMENT_KEY")

@@ -2,8 +2,9 @@
 
 The SDK reads its settings from the environment, and `comet_ml.login` writes to it: left alone, one task's settings
 stay for the next task in the process. Each session puts a layer on, and takes it off when it ends; calls that
-overlap (nested tasks, threads) take theirs off in any order. When the last one is off, every COMET_* variable is what
-it was before the first.
+overlap (nested tasks, threads) take theirs off in any order. The newest layer is in force, on top of what the process
+had before the first one and not of the others: a nested task must not find its parent's experiment key. When the last
+one is off, every COMET_* variable is what it was.
 """
 
 from __future__ import annotations
@@ -100,8 +101,8 @@ class _Stack:
 
     def apply(self) -> None:
         wanted: dict[str, str | None] = dict(self.before)
-        for layer in self.layers:
-            wanted.update(layer._values)
+        if self.layers:
+            wanted.update(self.layers[-1]._values)
         for name in [name for name in self.environ if name.startswith(PREFIX)]:
             if wanted.get(name) is None:
                 del self.environ[name]

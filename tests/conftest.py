@@ -1,0 +1,166 @@
+"""What every test finds: an environment of its own, the SDK as if nothing had run, and a Comet server if it asks."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+from typing import Any
+
+import comet_ml
+import pytest
+from comet_server import CometServer
+from flytekit.core.context_manager import ExecutionState, FlyteContextManager
+from flytekit.models.core.identifier import Identifier, ResourceType, WorkflowExecutionIdentifier
+
+CANARY = "canary0123456789canaryXYZ"
+"""The API key of all tests: wherever it shows up, the plugin has leaked it."""
+
+SECRET_VARIABLE = "_FSEC_COMET-ML_COMET-ML-API-KEY"
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Fast tests first: pure ones, those with the SDK, those with processes of their own."""
+    order = {"pod": 2, "comet": 1}
+    items.sort(key=lambda item: max([order.get(name, 0) for name in getattr(item, "fixturenames", ())], default=0))
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
+    """A private home, working and temporary directory; the environment and the SDK's globals put back."""
+    before = dict(os.environ)
+    for name in [name for name in os.environ if name.startswith(("COMET_", "FLYTE_", "_FSEC_"))]:
+        del os.environ[name]
+    for name in ("home", "work", "tmp"):
+        (tmp_path / name).mkdir()
+    os.environ.update(HOME=str(tmp_path / "home"), TMPDIR=str(tmp_path / "tmp"), COMET_ERROR_TRACKING_ENABLE="0")
+    # SDK threads do not get in the way of a test's end.
+    os.environ["COMET_AUTO_LOG_ENV_DETAILS"] = "0"
+    os.environ["COMET_AUTO_LOG_GIT_METADATA"] = "0"
+    os.environ["COMET_AUTO_LOG_GIT_PATCH"] = "0"
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    handlers = {handler: list(handler.filters) for handler in logging.getLogger("comet_ml").handlers}
+    comet_ml.config.set_global_experiment(None)
+    yield
+    running = comet_ml.get_running_experiment()
+    if running is not None and not running.ended:
+        running.end()
+    comet_ml.config.set_global_experiment(None)
+    comet_ml.config.CONFIG_MAP["comet.url_override"]["default"] = None
+    for handler, filters in handlers.items():
+        handler.filters[:] = filters
+    os.environ.clear()
+    os.environ.update(before)
+
+
+class Canary:
+    """Looks for the API key where it must not be.
+
+    Attributes:
+        output: Everything that was printed and logged until now.
+        allowed_variables: Environment variables that hold the key because the test put it there.
+    """
+
+    def __init__(self, directory: Path, capfd: pytest.CaptureFixture[str]) -> None:
+        self.output = ""
+        self.allowed_variables = {"COMET_API_KEY", SECRET_VARIABLE}
+        self._directory = directory
+        self._capfd = capfd
+
+    def read(self) -> str:
+        """Everything that was printed and logged until now."""
+        out, err = self._capfd.readouterr()
+        self.output += out + err
+        return self.output
+
+    def check(self) -> None:
+        """Fail if the key is in the output, in a file or in a variable."""
+        assert CANARY not in self.read(), "the API key is in the log"
+        leaking = [path for path in self._directory.rglob("*") if path.is_file() and _contains(path)]
+        assert not leaking, f"the API key is in {leaking}"
+        variables = {name for name, value in os.environ.items() if CANARY in value} - self.allowed_variables
+        assert not variables, f"the API key is in {variables}"
+
+
+def _contains(path: Path) -> bool:
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            return any(CANARY.encode() in archive.read(name) for name in archive.namelist())
+    return CANARY.encode() in path.read_bytes()
+
+
+@pytest.fixture
+def canary(tmp_path: Path, capfd: pytest.CaptureFixture[str], _as_it_was: None) -> Iterator[Canary]:
+    """Checks after the test that the API key is in no log, no file and no variable."""
+    canary = Canary(tmp_path, capfd)
+    yield canary
+    canary.check()
+
+
+@pytest.fixture
+def comet(canary: Canary) -> Iterator[CometServer]:
+    """A Comet server that takes the canary as API key. Nothing points to it yet."""
+    with CometServer(accepted_keys={CANARY}) as server:
+        yield server
+
+
+@pytest.fixture
+def laptop(comet: CometServer) -> CometServer:
+    """The server, and the environment of somebody who has logged in to it."""
+    os.environ["COMET_API_KEY"] = CANARY
+    os.environ["COMET_URL_OVERRIDE"] = f"{comet.url}/clientlib/"
+    return comet
+
+
+POD_ENVIRONMENT: Mapping[str, str] = {
+    "HOSTNAME": "ahq8bl2jkbsf7wxd4mzn-n0-0",
+    "FLYTE_ATTEMPT_NUMBER": "0",
+    "FLYTE_EXECUTION_URL": "https://flyte.example.com/console/projects/flytesnacks/domains/development/executions/"
+    "ahq8bl2jkbsf7wxd4mzn/nodeId/n0/nodes",
+    "FLYTE_INTERNAL_EXECUTION_ID": "ahq8bl2jkbsf7wxd4mzn",
+    "FLYTE_INTERNAL_EXECUTION_PROJECT": "flytesnacks",
+    "FLYTE_INTERNAL_EXECUTION_DOMAIN": "development",
+    "FLYTE_INTERNAL_EXECUTION_WORKFLOW": "flytesnacks:development:my_pkg.workflows.wf",
+    "FLYTE_INTERNAL_TASK_PROJECT": "flytesnacks",
+    "FLYTE_INTERNAL_TASK_DOMAIN": "development",
+    "FLYTE_INTERNAL_TASK_NAME": "my_pkg.workflows.train",
+    "FLYTE_INTERNAL_TASK_VERSION": "v1",
+}
+"""A plain node's pod, as the control plane sets it up (`data/flyte_names.json`)."""
+
+InPod = Callable[..., AbstractContextManager[None]]
+
+
+@pytest.fixture
+def in_pod(tmp_path: Path) -> Iterator[InPod]:
+    """A context manager in which this process is a pod: the context of `pyflyte-execute`, and its environment."""
+
+    def in_pod(generated_name: str = "ahq8bl2jkbsf7wxd4mzn-n0-0", **environment: str) -> AbstractContextManager[None]:
+        stack = ExitStack()
+        os.environ.update({**POD_ENVIRONMENT, SECRET_VARIABLE: CANARY, **environment})
+        context = FlyteContextManager.current_context()
+        parameters = context.user_space_params
+        assert parameters is not None
+        new = parameters.with_task_sandbox().builder()
+        new.execution_id = WorkflowExecutionIdentifier(
+            project="flytesnacks", domain="development", name=os.environ["FLYTE_INTERNAL_EXECUTION_ID"]
+        )
+        new.task_id = Identifier(ResourceType.TASK, "flytesnacks", "development", "my_pkg.workflows.train", "v1")
+        new.raw_output_prefix = f"{tmp_path}/raw/i4/{generated_name}"
+        state = context.new_execution_state().with_params(
+            mode=ExecutionState.Mode.TASK_EXECUTION, user_space_params=new.build()
+        )
+        stack.enter_context(FlyteContextManager.with_context(context.with_execution_state(state)))
+        return stack
+
+    return in_pod
+
+

@@ -1,0 +1,408 @@
+"""A local run, with the real SDK: what Comet receives, and what is left of it in the process afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import comet_ml
+import pytest
+from comet_server import CometServer
+from conftest import CANARY, Canary
+from flytekit import FlyteContextManager, Secret, task, workflow
+from flytekit.core.context_manager import ExecutionState
+from flytekit.models.core.identifier import WorkflowExecutionIdentifier
+from flytekitplugins.comet_ml import (
+    APIKeyRejectedError,
+    InvalidExperimentKeyError,
+    WorkspaceAccessError,
+    comet_ml_login,
+)
+
+KEY = "0123456789abcdef0123456789abcdef"
+NEVER = Secret(group="never", key="read")
+track = comet_ml_login(project_name="digits", workspace="my-team", secret=NEVER)
+
+
+@dataclass
+class Config:
+    lr: float = 0.1
+
+
+@task
+@track
+def train(epochs: int, config: Config) -> float:
+    experiment = comet_ml.get_running_experiment()
+    for epoch in range(epochs):
+        experiment.log_metric("loss", 1 / (epoch + 1), step=epoch)
+    return 0.5
+
+
+@workflow
+def pipeline(epochs: int = 2) -> float:
+    return train(epochs=epochs, config=Config())
+
+
+def test_a_workflow_s_task_is_an_experiment(laptop: CometServer) -> None:
+    assert pipeline(epochs=3) == 0.5
+    experiment = laptop.only_experiment
+    assert (experiment.workspace, experiment.project) == ("my-team", "digits")
+    assert experiment.metrics["loss"] == [(0, 1.0), (1, 0.5), (2, 1 / 3)]
+    assert experiment.parameters["epochs"] == 3
+    assert experiment.parameters["config.lr"] == 0.1
+    assert experiment.others["Created from"] == "flyte"
+    assert experiment.others["flyte_task"] == f"{__name__}.train"
+    assert experiment.name == "train local"
+    assert not experiment.alive
+
+
+def test_the_process_is_as_it_was_before_the_call(laptop: CometServer) -> None:
+    before = dict(os.environ)
+    filters = [list(handler.filters) for handler in logging.getLogger("comet_ml").handlers]
+    init = comet_ml.Experiment.__init__
+    pipeline()
+    assert dict(os.environ) == before
+    assert [list(handler.filters) for handler in logging.getLogger("comet_ml").handlers] == filters
+    assert comet_ml.Experiment.__init__ is init
+    assert comet_ml.get_running_experiment() is None
+
+
+def test_the_process_is_as_it_was_after_an_exception(laptop: CometServer) -> None:
+    before = dict(os.environ)
+
+    @track
+    def fail() -> None:
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError) as raised:
+        fail()
+    assert raised.value.args == ("mine",)
+    assert dict(os.environ) == before
+    assert not laptop.only_experiment.alive
+    assert comet_ml.get_running_experiment() is None
+
+
+def test_one_line_at_info_says_where_the_experiment_is(laptop: CometServer, caplog: pytest.LogCaptureFixture) -> None:
+    pipeline()
+    ours = [record for record in caplog.records if record.name == "flytekitplugins.comet_ml"]
+    assert [record.levelname for record in ours] == ["INFO"]
+    assert laptop.only_experiment.key in ours[0].getMessage()
+
+
+def test_a_given_key_is_the_experiment_s_and_an_existing_one_is_continued(laptop: CometServer) -> None:
+    @comet_ml_login(project_name="digits", workspace="my-team", secret=NEVER, experiment_key=KEY)
+    def log(value: int) -> None:
+        comet_ml.get_running_experiment().log_metric("m", value)
+
+    log(1)
+    log(2)
+    assert list(laptop.experiments) == [KEY]
+    assert [value for _, value in laptop.experiments[KEY].metrics["m"]] == [1, 2]
+
+
+def test_a_continued_experiment_keeps_its_name(laptop: CometServer) -> None:
+    @comet_ml_login(project_name="digits", workspace="my-team", secret=NEVER, experiment_key=KEY)
+    def rename(name: str) -> None:
+        if name:
+            comet_ml.get_running_experiment().set_name(name)
+
+    rename("mine")
+    rename("")
+    assert laptop.experiments[KEY].name == "mine"
+
+
+def test_an_illegal_key_is_an_error_before_anything_is_posted(laptop: CometServer) -> None:
+    @comet_ml_login(project_name="digits", workspace="my-team", secret=NEVER, experiment_key="too-short")
+    def body() -> None:
+        pytest.fail("the body ran")
+
+    with pytest.raises(InvalidExperimentKeyError, match="'too-short'.*32 to 50"):
+        body()
+    assert not [path for path in laptop.paths() if path.startswith("POST")]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: comet_ml.start(),
+        lambda: comet_ml.start(workspace="my-team"),
+        lambda: comet_ml.start(experiment_config=comet_ml.ExperimentConfig()),
+        lambda: comet_ml.Experiment(),
+        lambda: comet_ml.Experiment(project_name="digits", workspace="my-team"),
+        lambda: comet_ml.ExistingExperiment(previous_experiment=os.environ.get("COMET_EXPERIMENT_KEY")),
+    ],
+    ids=["start", "start-workspace", "start-config", "Experiment", "Experiment-project", "ExistingExperiment"],
+)
+@pytest.mark.newest
+def test_a_body_that_opens_an_experiment_joins_ours(laptop: CometServer, call: Any) -> None:
+    @track
+    def body() -> None:
+        comet_ml.get_running_experiment().log_metric("ours", 1)
+        experiment = call()
+        assert experiment.alive
+        experiment.log_metric("theirs", 2)
+
+    body()
+    experiment = laptop.only_experiment
+    assert [value for _, value in experiment.metrics["ours"]] == [1]
+    assert [value for _, value in experiment.metrics["theirs"]] == [2]
+    assert not experiment.alive
+
+
+def test_a_body_that_ends_the_experiment_may(laptop: CometServer) -> None:
+    @track
+    def body() -> None:
+        comet_ml.get_running_experiment().log_metric("m", 1)
+        comet_ml.get_running_experiment().end()
+
+    body()
+    assert "m" in laptop.only_experiment.metrics
+
+
+def test_without_start_the_settings_are_in_force_and_what_the_body_starts_is_ended(laptop: CometServer) -> None:
+    @comet_ml_login(project_name="digits", workspace="my-team", secret=NEVER, start=False, experiment_key=KEY)
+    def body() -> None:
+        assert comet_ml.get_running_experiment() is None
+        assert os.environ["COMET_WORKSPACE"] == "my-team"
+        assert os.environ["COMET_PROJECT_NAME"] == "digits"
+        comet_ml.Experiment().log_metric("m", 1)
+
+    body()
+    experiment = laptop.experiments[KEY]
+    assert (experiment.workspace, experiment.project) == ("my-team", "digits")
+    assert "m" in experiment.metrics
+    assert not experiment.alive
+
+
+def test_an_experiment_that_was_running_is_set_aside(laptop: CometServer) -> None:
+    mine = comet_ml.start(experiment_key="b" * 32)
+    mine.log_metric("before", 1)
+    pipeline()
+    assert comet_ml.get_running_experiment() is mine
+    assert not mine.ended
+    mine.log_metric("after", 2)
+    mine.end()
+    assert {"before", "after"} <= set(laptop.experiments["b" * 32].metrics)
+    assert "loss" not in laptop.experiments["b" * 32].metrics
+    (ours,) = [experiment for key, experiment in laptop.experiments.items() if key != "b" * 32]
+    assert not {"before", "after"} & set(ours.metrics)
+
+
+def test_a_tracked_call_within_another_has_its_own_experiment(laptop: CometServer) -> None:
+    @track
+    def inner() -> None:
+        comet_ml.get_running_experiment().log_metric("inner", 1)
+
+    @track
+    def outer() -> None:
+        experiment = comet_ml.get_running_experiment()
+        experiment.log_metric("outer", 1)
+        inner()
+        assert comet_ml.get_running_experiment() is experiment
+        experiment.log_metric("outer", 2)
+
+    outer()
+    metrics = sorted(tuple(sorted(experiment.metrics)) for experiment in laptop.experiments.values())
+    assert metrics == [("inner",), ("outer",)]
+
+
+@pytest.mark.parametrize("switch", [{"disabled": True}, {"experiment_config": {"disabled": True}}, {}])
+def test_a_disabled_experiment_asks_nobody(laptop: CometServer, switch: dict[str, Any]) -> None:
+    if not switch:
+        os.environ["COMET_AUTO_LOG_DISABLE"] = "1"
+
+    @comet_ml_login(project_name="digits", workspace="my-team", secret=NEVER, experiment_key=KEY, **switch)
+    def body() -> None:
+        comet_ml.get_running_experiment().log_metric("m", 1)
+        comet_ml.Experiment().log_metric("m", 1)
+        comet_ml.start().log_metric("m", 1)
+
+    body()
+    assert laptop.requests == []
+
+
+@pytest.mark.parametrize("keyword", [True, False])
+def test_an_offline_experiment_asks_nobody(laptop: CometServer, tmp_path: Path, keyword: bool) -> None:
+    switch: dict[str, Any] = {"online": False}
+    if not keyword:
+        os.environ["COMET_START_ONLINE"] = "0"
+        switch = {}
+
+    @comet_ml_login(project_name="digits", workspace="my-team", secret=NEVER, **switch)
+    def body() -> None:
+        comet_ml.start().log_metric("m", 1)
+
+    body()
+    assert laptop.requests == []
+    assert len(list((tmp_path / "work" / ".cometml-runs").glob("*.zip"))) == 1
+
+
+def test_without_an_api_key_anywhere_the_run_is_offline_and_told_how_to_go_online(
+    canary: Canary, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pipeline()
+    (archive,) = (tmp_path / "work" / ".cometml-runs").glob("*.zip")
+    (line,) = [record.getMessage() for record in caplog.records if record.name == "flytekitplugins.comet_ml"]
+    assert "set COMET_API_KEY" in line
+    pattern = line.split("comet upload ")[1].split("`")[0]
+    assert list(Path("/").glob(pattern.lstrip("/"))) == [archive]
+
+
+def test_a_configuration_file_is_read_and_left_as_it_is(comet: CometServer, tmp_path: Path, canary: Canary) -> None:
+    file = tmp_path / "home" / ".comet.config"
+    file.write_text(f"[comet]\nurl_override = {comet.url}/clientlib/\nproject_name = other\n")
+    os.environ["COMET_API_KEY"] = CANARY
+    before = file.read_bytes()
+    pipeline()
+    assert file.read_bytes() == before
+    assert comet.only_experiment.project == "digits"
+    assert sorted(path.name for path in (tmp_path / "home").iterdir()) == [".comet.config"]
+
+
+def test_an_api_key_from_the_configuration_file_goes_online(comet: CometServer, tmp_path: Path) -> None:
+    comet.accepted_keys = {"key-of-the-configuration-file"}
+    file = tmp_path / "home" / ".comet.config"
+    file.write_text(f"[comet]\nurl_override={comet.url}/clientlib/\napi_key=key-of-the-configuration-file\n")
+    pipeline()
+    assert "loss" in comet.only_experiment.metrics
+    assert "key-of-the-configuration-file" in file.read_text()
+
+
+def test_a_rejected_key_is_an_error_before_the_body(laptop: CometServer) -> None:
+    laptop.accepted_keys = {"another"}
+
+    @track
+    def body() -> None:
+        pytest.fail("the body ran")
+
+    with pytest.raises(APIKeyRejectedError, match=f"Comet at {laptop.url} rejected the API key") as rejected:
+        body()
+    assert CANARY not in repr(rejected.value)
+    assert rejected.value.__cause__ is None
+    assert rejected.value.__context__ is None
+    assert not [path for path in laptop.paths() if path.endswith("add/run")]
+
+
+def test_a_workspace_without_access_is_an_error_before_the_body(laptop: CometServer) -> None:
+    laptop.forbidden_workspaces = {"my-team"}
+
+    @track
+    def body() -> None:
+        pytest.fail("the body ran")
+
+    with pytest.raises(WorkspaceAccessError, match="'my-team'"):
+        body()
+    assert comet_ml.get_running_experiment() is None
+
+
+def test_a_server_that_is_away_costs_no_data(laptop: CometServer, caplog: pytest.LogCaptureFixture) -> None:
+    os.environ.update(
+        COMET_HTTP_SESSION_RETRY_TOTAL="0", COMET_GET_OR_ADD_EXPERIMENT_RETRY_TOTAL="0", COMET_TIMEOUT_HTTP="2"
+    )
+    laptop.stop()
+    pipeline()
+    (warning,) = [record for record in caplog.records if record.name == "flytekitplugins.comet_ml"]
+    assert warning.levelname == "WARNING"
+    assert f"Comet at {laptop.url} cannot be reached" in warning.getMessage()
+    assert len(list(Path(".cometml-runs").glob("*.zip"))) == 1
+
+
+def test_settings_that_login_mangles_are_right_for_the_body(laptop: CometServer, canary: Canary) -> None:
+    @comet_ml_login(
+        project_name="digits",
+        workspace="my-team",
+        secret=NEVER,
+        disable_auto_logging=True,
+        logging_metrics_ignore=["a", "b"],
+        log_code=False,
+        tags=["first", "second"],
+    )
+    def body() -> None:
+        assert comet_ml.get_config("comet.disable_auto_logging") == 1
+        assert comet_ml.get_config("comet.logging.metrics_ignore") == ["a", "b"]
+        assert sorted(comet_ml.get_running_experiment().get_tags()) == ["first", "second"]
+
+    body()
+    assert "log_code" not in canary.read()
+    assert "Failed to set" not in canary.read()
+    assert not [request for request in laptop.requests if request.query.get("type") == "source_code"]
+
+
+def test_the_source_that_is_logged_is_the_task_s_own_file(laptop: CometServer) -> None:
+    pipeline()
+    logged = [r.query["fileName"] for r in laptop.requests if r.query.get("type") == "source_code"]
+    assert logged == [__file__]
+
+
+def test_a_name_that_the_user_gave_is_kept(laptop: CometServer) -> None:
+    @comet_ml_login(project_name="digits", workspace="my-team", secret=NEVER, name="my run")
+    def body() -> None: ...
+
+    body()
+    assert laptop.only_experiment.name == "my run"
+
+
+def test_an_experiment_config_is_used(laptop: CometServer) -> None:
+    config = comet_ml.ExperimentConfig(name="from the config", tags=["t"])
+
+    @comet_ml_login(project_name="digits", workspace="my-team", secret=NEVER, experiment_config=config, log_code=False)
+    def body() -> None:
+        assert comet_ml.get_running_experiment().get_tags() == ["t"]
+
+    body()
+    assert laptop.only_experiment.name == "from the config"
+    assert not [request for request in laptop.requests if request.query.get("type") == "source_code"]
+
+
+def test_what_the_body_logs_wins_over_the_inputs(laptop: CometServer) -> None:
+    @track
+    def body(epochs: int) -> None:
+        comet_ml.get_running_experiment().log_parameter("epochs", 99)
+
+    body(3)
+    assert laptop.only_experiment.parameters["epochs"] == 99
+
+
+def test_an_input_equal_to_the_api_key_is_not_logged(laptop: CometServer) -> None:
+    @track
+    def body(innocent: str, other: str) -> None: ...
+
+    body(CANARY, "x")
+    assert laptop.only_experiment.parameters["other"] == "x"
+    assert "innocent" not in laptop.only_experiment.parameters
+
+
+def test_an_async_task_is_awaited_within_its_experiment(laptop: CometServer) -> None:
+    @task
+    @track
+    async def train_async(epochs: int) -> int:
+        comet_ml.get_running_experiment().log_metric("async", epochs)
+        return epochs + 1
+
+    assert asyncio.run(train_async(epochs=4)) == 5
+    assert [value for _, value in laptop.only_experiment.metrics["async"]] == [4]
+
+
+def test_a_worker_process_of_a_local_run_is_local(laptop: CometServer) -> None:
+    context = FlyteContextManager.current_context()
+    assert context.user_space_params is not None
+    new = context.user_space_params.builder()
+    new.execution_id = WorkflowExecutionIdentifier(project="", domain="", name="")
+    state = context.new_execution_state().with_params(
+        mode=ExecutionState.Mode.TASK_EXECUTION, user_space_params=new.build()
+    )
+    with FlyteContextManager.with_context(context.with_execution_state(state)):
+        train.task_function(epochs=1, config=Config())
+    assert len(laptop.only_experiment.key) == 32
+
+
+def test_a_call_in_a_thread_of_a_local_task_is_local(laptop: CometServer) -> None:
+    thread = threading.Thread(target=train.task_function, kwargs={"epochs": 1, "config": Config()})
+    thread.start()
+    thread.join()
+    assert "loss" in laptop.only_experiment.metrics

@@ -1,0 +1,73 @@
+"""Settings come and go in layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import comet_ml
+import pytest
+from flytekitplugins.comet_ml.settings import SettingsLayer, rendered
+
+
+def test_a_layer_leaves_the_environment_as_it_was() -> None:
+    environ = {"COMET_WORKSPACE": "mine", "COMET_OFFLINE": "1", "HOME": "/home/me"}
+    before = dict(environ)
+    layer = SettingsLayer(environ)
+    layer.set({"COMET_WORKSPACE": "theirs", "COMET_OFFLINE": None, "COMET_PROJECT_NAME": "p"})
+    assert environ == {"COMET_WORKSPACE": "theirs", "COMET_PROJECT_NAME": "p", "HOME": "/home/me"}
+    environ["COMET_LEFT_BEHIND"] = "by login"
+    environ["OTHER"] = "kept"
+    layer.remove()
+    assert environ == {**before, "OTHER": "kept"}
+
+
+def test_the_newest_layer_is_in_force_without_what_the_others_say() -> None:
+    environ: dict[str, str] = {}
+    outer, inner = SettingsLayer(environ), SettingsLayer(environ)
+    outer.set({"COMET_EXPERIMENT_KEY": "outer"})
+    assert environ == {}
+    inner.remove()
+    assert environ == {"COMET_EXPERIMENT_KEY": "outer"}
+    outer.remove()
+
+
+def test_layers_come_off_in_any_order() -> None:
+    environ = {"COMET_WORKSPACE": "mine"}
+    first, second = SettingsLayer(environ), SettingsLayer(environ)
+    first.set({"COMET_WORKSPACE": "first", "COMET_API_KEY": "k1"})
+    second.set({"COMET_WORKSPACE": "second"})
+    assert environ == {"COMET_WORKSPACE": "second"}
+    first.remove()
+    assert environ == {"COMET_WORKSPACE": "second"}
+    second.remove()
+    second.remove()
+    assert environ == {"COMET_WORKSPACE": "mine"}
+
+
+def test_a_forgotten_setting_is_what_it_was_without_the_layer() -> None:
+    environ = {"COMET_CONFIG": "/mine"}
+    layer = SettingsLayer(environ)
+    layer.set({"COMET_CONFIG": "/theirs"})
+    layer.forget("COMET_CONFIG")
+    assert environ == {"COMET_CONFIG": "/mine"}
+    layer.remove()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "read_back"),
+    [
+        ("disable_auto_logging", True, 1),
+        ("auto_log_code", False, False),
+        ("timeout_cleaning", 12, 12),
+        ("logging_metrics_ignore", ["a", "b"], ["a", "b"]),
+        ("workspace", "team", "team"),
+    ],
+)
+def test_the_sdk_reads_back_what_was_rendered(
+    name: str, value: Any, read_back: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = rendered(value)
+    assert text is not None
+    monkeypatch.setenv(f"COMET_{name.upper()}", text)
+    key = next(key for key in comet_ml.get_config().keys() if key[6:].replace(".", "_") == name)  # noqa: SIM118
+    assert comet_ml.get_config(key) == read_back
