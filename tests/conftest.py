@@ -10,13 +10,16 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import comet_ml
 import pytest
 from comet_server import CometServer
 from flytekit.core.context_manager import ExecutionState, FlyteContextManager
 from flytekit.models.core.identifier import Identifier, ResourceType, WorkflowExecutionIdentifier
+
+if TYPE_CHECKING:
+    from pod import Pod
 
 CANARY = "canary0123456789canaryXYZ"
 """The API key of all tests: wherever it shows up, the plugin has leaked it."""
@@ -149,7 +152,7 @@ def in_pod(tmp_path: Path) -> Iterator[InPod]:
         context = FlyteContextManager.current_context()
         parameters = context.user_space_params
         assert parameters is not None
-        new = parameters.with_task_sandbox().builder()
+        new = parameters.builder()
         new.execution_id = WorkflowExecutionIdentifier(
             project="flytesnacks", domain="development", name=os.environ["FLYTE_INTERNAL_EXECUTION_ID"]
         )
@@ -164,3 +167,11 @@ def in_pod(tmp_path: Path) -> Iterator[InPod]:
     return in_pod
 
 
+
+
+@pytest.fixture
+def pod(tmp_path: Path, comet: CometServer) -> Pod:
+    """Runs tasks with the real entrypoint; the loopback server is in `COMET_HOST_FOR_TESTS`."""
+    from pod import Pod
+
+    return Pod(tmp_path / "pods", {"COMET_HOST_FOR_TESTS": comet.url})

@@ -303,7 +303,7 @@ class Session:
 
     def _prepare_body(self, undo: ExitStack) -> None:
         """Let code in the body that opens an experiment of its own, and child processes, find this one."""
-        # The SDK logs these to every experiment that is created, by whatever call.
+        # The SDK logs these to every experiment that is created, in whatever process, if it logs the environment.
         self._layer.set({f"COMET_LOG_OTHER_{name.upper()}": value for name, value in self._plan.others.items()})
         if self.experiment is not None and self.mode != "disabled":
             joins = undo.enter_context(comet.joining_constructor(self._sdk))
@@ -340,12 +340,13 @@ class Session:
     # End
 
     def _end(self) -> None:
-        began = [self._sdk.get_running_experiment(), self.experiment]
-        for experiment in began:
+        running = self._sdk.get_running_experiment()
+        for experiment in (running, self.experiment):
             if experiment is None or experiment is self._previous or self._runs_elsewhere(experiment):
                 continue
             try:
                 if not experiment.ended:
+                    self._mark(experiment)
                     experiment.end()
             except Exception as error:
                 logger.warning(
@@ -353,3 +354,10 @@ class Session:
                     experiment.get_key(),
                     masked(f"{type(error).__name__}: {error}", self._secrets),
                 )
+
+    def _mark(self, experiment: Any) -> None:
+        """Say where an experiment that the body started comes from, if the SDK has not."""
+        try:
+            experiment.get_other("flyte_task")
+        except KeyError:
+            experiment.log_others(dict(self._plan.others))
