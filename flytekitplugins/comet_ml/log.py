@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 logger = logging.getLogger("flytekitplugins.comet_ml")
 """Level INFO unless the application has set one."""
 
 
-class _FallbackHandler(logging.StreamHandler[TextIO]):
+if TYPE_CHECKING:
+    _StreamHandler = logging.StreamHandler[TextIO]
+else:
+    _StreamHandler = logging.StreamHandler
+
+
+class _FallbackHandler(_StreamHandler):
     """Writes to standard error where nobody else handles the record.
 
     Python's own last resort shows warnings only, and neither `pyflyte run` nor a pod configures the root logger.

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, overload
 
 from flytekit import Secret
+from flytekit.core.base_task import PythonTask
 from flytekit.core.context_manager import FlyteContextManager
 from flytekit.core.python_function_task import PythonFunctionTask
 from flytekit.core.workflow import WorkflowBase
@@ -182,9 +183,11 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
                 f"@comet_ml_login is on the workflow {name!r}, which runs in no pod of its own: put it on the tasks of "
                 "the workflow that are to be tracked."
             )
-        if not callable(function):
+        foreign = isinstance(function, (type, PythonTask)) and not isinstance(function, PythonFunctionTask)
+        if foreign or not callable(function) or not hasattr(function, "__name__"):
             raise UnsupportedFunctionError(
-                f"@comet_ml_login decorates a task's function or a task, not the {type(function).__name__} {name!r}."
+                f"@comet_ml_login decorates a task's Python function, or a task made from one; not the "
+                f"{type(function).__name__} {name!r}."
             )
         if hasattr(function, "COMET_ML_HOST_KEY"):
             raise UnsupportedFunctionError(f"@comet_ml_login is on {name!r} twice; a task has one Comet experiment.")
