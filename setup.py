@@ -15,7 +15,7 @@ setup(
     packages=find_namespace_packages(include=["flytekitplugins.comet_ml", "flytekitplugins.comet_ml.*"]),
     package_data={"flytekitplugins.comet_ml": ["py.typed"]},
     python_requires=">=3.10,<3.13",
-    install_requires=["flytekit>=1.14.0", "comet-ml>=3.43.2"],
+    install_requires=["flytekit>=1.12.3", "comet-ml>=3.43.2"],
     classifiers=[
         "Intended Audience :: Developers",
         "Intended Audience :: Science/Research",

@@ -174,8 +174,26 @@ class CometServer:
         if path.endswith("/status-report/update"):
             self._record(path, body)
             return 200, {"is_alive_beat_duration_millis": 10000, "gpu_monitor_interval_millis": 60000}
+        if path.endswith("/experiment/metadata"):
+            return self._metadata(request.query.get("experimentKey", ""))
         self._record(path, body)
         return 200, {}
+
+    def _metadata(self, key: str) -> Answer:
+        experiment = self.experiments.get(key)
+        if experiment is None:
+            return 404, {"msg": "not found"}
+        return 200, {
+            "archived": False,
+            "experimentKey": key,
+            "experimentName": experiment.name,
+            "projectName": experiment.project,
+            "workspaceName": experiment.workspace,
+            "projectId": "project",
+            "running": experiment.alive,
+            "hasCrashed": False,
+            "throttle": False,
+        }
 
     def _add_run(self, body: dict[str, Any]) -> Answer:
         key, workspace = body.get("experimentKey") or "", body.get("teamName")

@@ -167,8 +167,6 @@ def in_pod(tmp_path: Path) -> Iterator[InPod]:
     return in_pod
 
 
-
-
 @pytest.fixture
 def pod(tmp_path: Path, comet: CometServer) -> Pod:
     """Runs tasks with the real entrypoint; the loopback server is in `COMET_HOST_FOR_TESTS`."""

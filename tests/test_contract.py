@@ -24,6 +24,7 @@ def test_comet_has_the_settings_and_the_switch_for_the_running_experiment() -> N
     assert callable(comet_ml.get_config().get_config_origin)
     assert {"comet.api_key", "comet.url_override", "comet.auto_log.disable"} <= set(comet_ml.get_config().keys())
     assert callable(comet_ml.is_valid_experiment_key)
+    assert callable(comet_ml.api.get_instance.cache_clear)
 
 
 def test_comet_parses_keys_that_embed_a_server() -> None:

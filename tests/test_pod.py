@@ -138,9 +138,7 @@ NAMED = [
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_a_pod_with_the_control_plane_s_names_has_the_key_of_the_rule(
-    comet: CometServer, pod: Pod, name: str
-) -> None:
+def test_a_pod_with_the_control_plane_s_names_has_the_key_of_the_rule(comet: CometServer, pod: Pod, name: str) -> None:
     case = next(case for case in CASES if case["case"] == name)
     source = f"""{HEADER}
 @task

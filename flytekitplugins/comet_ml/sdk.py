@@ -107,6 +107,14 @@ def embeds_server(sdk: Any, api_key: object) -> bool:
     return parsed is not None and parsed.base_url is not None
 
 
+def forget_clients(sdk: Any) -> None:
+    """Drop the REST clients that the SDK keeps by API key: they stay with the server, and the answers, of their time."""
+    try:
+        sdk.api.get_instance.cache_clear()
+    except AttributeError:
+        logger.debug("This comet-ml keeps no REST clients.")
+
+
 # Starting
 
 

@@ -160,6 +160,7 @@ class Session:
             if isinstance(api_key, str):
                 self._secrets = self._log_filter.secrets = spellings(api_key)
             self._layer.set(server_settings(self._sdk, plan.host, api_key, plan.login_kwargs, self._environ))
+            comet.forget_clients(self._sdk)
             heard = log_in(self._sdk, arguments, self._layer, self._log_filter)
             for error in heard:
                 self._raise_refusal(error)
@@ -346,7 +347,8 @@ class Session:
                 continue
             try:
                 if not experiment.ended:
-                    self._mark(experiment)
+                    if experiment is not self.experiment:
+                        self._claim(experiment)
                     experiment.end()
             except Exception as error:
                 logger.warning(
@@ -355,9 +357,18 @@ class Session:
                     masked(f"{type(error).__name__}: {error}", self._secrets),
                 )
 
-    def _mark(self, experiment: Any) -> None:
-        """Say where an experiment that the body started comes from, if the SDK has not."""
+    def _claim(self, experiment: Any) -> None:
+        """Say where an experiment that the body started comes from, and that it is another one than the task's."""
         try:
             experiment.get_other("flyte_task")
         except KeyError:
+            # The SDK has not (see _prepare_body).
             experiment.log_others(dict(self._plan.others))
+        if self.experiment is not None and experiment.get_key() != self.experiment.get_key():
+            logger.warning(
+                "The task started a Comet experiment of its own, %s, beside the one that was started for it, %s. To "
+                "log to that one, use comet_ml.start() or comet_ml.get_running_experiment(); to start only your own, "
+                "decorate with start=False.",
+                experiment.get_key(),
+                self.experiment.get_key(),
+            )
