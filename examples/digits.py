@@ -11,11 +11,10 @@ from dataclasses import dataclass
 import comet_ml
 import numpy as np
 from flytekit import Secret, task, workflow
+from flytekitplugins.comet_ml import comet_ml_login
 from sklearn.datasets import load_digits
 from sklearn.linear_model import SGDClassifier
 from sklearn.model_selection import train_test_split
-
-from flytekitplugins.comet_ml import comet_ml_login
 
 
 @dataclass

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from conftest import CANARY, POD_ENVIRONMENT, SECRET_VARIABLE
+from flyteidl.core import errors_pb2, literals_pb2
 from flytekit.configuration import Image, ImageConfig, SerializationSettings
 from flytekit.core import context_manager
 from flytekit.core.type_engine import TypeEngine
 from flytekit.core.utils import load_proto_from_file, write_proto_to_file
 from flytekit.models.task import TaskTemplate
 from flytekit.tools.translator import get_serializable
-from flyteidl.core import errors_pb2, literals_pb2
 
 SETTINGS = SerializationSettings(
     project="flytesnacks",

@@ -72,15 +72,35 @@ def test_no_value_with_the_api_key_in_it_is_logged() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    "api_key apiKey APIKEY hf_token accessToken db_password dbpassword passwd pwd client_secret secrets tokens key "
-    "private_keys passphrase credentials token1 SECRET_NAME".split(),
+    [
+        "api_key",
+        "apiKey",
+        "APIKEY",
+        "hf_token",
+        "accessToken",
+        "db_password",
+        "dbpassword",
+        "passwd",
+        "pwd",
+        "client_secret",
+        "secrets",
+        "tokens",
+        "key",
+        "private_keys",
+        "passphrase",
+        "credentials",
+        "token1",
+        "SECRET_NAME",
+    ],
 )
 def test_names_that_speak_of_secrets(name: str) -> None:
     assert speaks_of_a_secret(name)
     assert parameters({name: "x"}, True, ()) == {}
 
 
-@pytest.mark.parametrize("name", "lr tokenizer keyboard keypoints monkey turkeys secretary epochs hockey_team".split())
+@pytest.mark.parametrize(
+    "name", ["lr", "tokenizer", "keyboard", "keypoints", "monkey", "turkeys", "secretary", "epochs", "hockey_team"]
+)
 def test_names_that_only_sound_like_it(name: str) -> None:
     assert parameters({name: "x"}, True, ()) == {name: "x"}
 

@@ -121,7 +121,7 @@ def test_an_illegal_key_is_an_error_before_anything_is_posted(laptop: CometServe
     def body() -> None:
         pytest.fail("the body ran")
 
-    with pytest.raises(InvalidExperimentKeyError, match="'too-short'.*32 to 50"):
+    with pytest.raises(InvalidExperimentKeyError, match=r"'too-short'.*32 to 50"):
         body()
     assert not [path for path in laptop.paths() if path.startswith("POST")]
 

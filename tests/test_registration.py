@@ -122,7 +122,7 @@ def test_a_decorated_function_is_a_real_function(entity: Any) -> None:
     function = entity.task_function
     assert inspect.isfunction(function)
     assert inspect.iscoroutinefunction(function) == ("async" in entity.name)
-    assert list(inspect.signature(function).parameters)[0] == "epochs"
+    assert next(iter(inspect.signature(function).parameters)) == "epochs"
     assert inspect.getfile(function) == __file__
     assert function.__name__ == entity.name.rpartition(".")[2]
     assert copy.copy(function) is function

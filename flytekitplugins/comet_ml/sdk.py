@@ -108,7 +108,7 @@ def embeds_server(sdk: Any, api_key: object) -> bool:
 
 
 def forget_clients(sdk: Any) -> None:
-    """Drop the REST clients that the SDK keeps by API key: they stay with the server, and the answers, of their time."""
+    """Drop the REST clients that the SDK keeps by API key: they stay with the server of their time, and its answers."""
     try:
         sdk.api.get_instance.cache_clear()
     except AttributeError:

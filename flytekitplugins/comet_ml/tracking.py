@@ -21,8 +21,9 @@ from . import inputs, link, options
 from .credentials import check_secret, read_api_key
 from .errors import UnsupportedFunctionError
 from .identity import identify
+from .plan import SessionPlan
 from .registration import TemplateConfig, request_secret, source_file, tracked_function
-from .session import Session, SessionPlan
+from .session import Session
 
 if TYPE_CHECKING:
     from comet_ml import ExperimentConfig

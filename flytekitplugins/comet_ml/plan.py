@@ -1,0 +1,71 @@
+"""What a session with Comet is to do: everything that the decorator and Flyte have to say about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from .options import EXPERIMENT_CONFIG_ARGUMENTS
+
+Mode = Literal["online", "offline", "disabled"]
+"""Whether an experiment is sent, written to an archive, or takes every call and does nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionPlan:
+    """What a session is to do.
+
+    Attributes:
+        project_name: Comet project.
+        workspace: Comet workspace.
+        host: Address of the Comet service.
+        experiment_key: The experiment's key; None lets Comet make one.
+        credentials: Gives the API key when it is needed; None leaves it to the SDK to find one.
+        remote: Whether the call runs in a pod.
+        log_command_line: Whether the process's arguments may be logged as parameters: not those of Flyte's commands.
+        source_file: File of the decorated function.
+        start: Whether to start an experiment, or only log in.
+        login_kwargs: The decorator's other keywords: settings, and arguments of `start` and `ExperimentConfig`.
+        experiment_config: A `comet_ml.ExperimentConfig`, or a dict of its arguments.
+        others: Others of the experiment.
+        name: Name of the experiment, unless the user gave one.
+        parameters: Gives the parameters to log, none of which contains one of the texts that it is called with.
+    """
+
+    project_name: str
+    workspace: str
+    host: str
+    experiment_key: str | None = None
+    credentials: Callable[[], str] | None = None
+    remote: bool = False
+    log_command_line: bool = True
+    source_file: str | None = None
+    start: bool = True
+    login_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    experiment_config: Any = None
+    others: Mapping[str, str] = field(default_factory=dict)
+    name: str | None = None
+    parameters: Callable[[Collection[str]], Mapping[str, Any]] = lambda secrets: {}
+
+    def login_arguments(self) -> dict[str, Any]:
+        """Arguments of `comet_ml.login`, but for the API key."""
+        return {
+            "project_name": self.project_name,
+            "workspace": self.workspace,
+            **({"experiment_key": self.experiment_key} if self.experiment_key else {}),
+            **self.login_kwargs,
+        }
+
+    def config_arguments(self) -> dict[str, Any]:
+        """Arguments of `ExperimentConfig`: the decorator's keywords, and its `experiment_config` on top of them."""
+        keywords = {name: value for name, value in self.login_kwargs.items() if name in EXPERIMENT_CONFIG_ARGUMENTS}
+        given = self.experiment_config
+        if given is None or isinstance(given, Mapping):
+            return {**keywords, **(given or {})}
+        # An ExperimentConfig is no dataclass: its attributes are its arguments.
+        fields = {name: getattr(given, name, None) for name in EXPERIMENT_CONFIG_ARGUMENTS}
+        if not fields["disabled"]:
+            # It does not tell "not given" from "not disabled".
+            fields["disabled"] = None
+        return {**keywords, **{name: value for name, value in fields.items() if value is not None}}

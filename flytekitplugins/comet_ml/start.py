@@ -1,0 +1,182 @@
+"""Starting the experiment of a session, and telling it what Flyte knows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import sdk as comet
+from .errors import CometTrackingError, InvalidExperimentKeyError
+from .log import logger
+from .plan import Mode, SessionPlan
+from .redaction import SDKLogFilter, masked
+from .settings import SettingsLayer
+
+
+class Starter:
+    """Starts the experiment that a plan asks for.
+
+    Attributes:
+        mode: Whether the experiment is sent, written to an archive, or disabled; as asked for until it is started.
+        cause: Why an experiment that should be sent is written to an archive; None if it need not be.
+    """
+
+    def __init__(self, sdk: Any, plan: SessionPlan, mode: Mode, layer: SettingsLayer, log_filter: SDKLogFilter) -> None:
+        self.mode = mode
+        self.cause: BaseException | None = None
+        self._sdk = sdk
+        self._plan = plan
+        self._layer = layer
+        self._log_filter = log_filter
+        self._logs_code: bool | None = None
+
+    def start(self, unreachable: BaseException | None = None) -> Any:
+        """Start it.
+
+        Args:
+            unreachable: What `login` had to say of a server that cannot be reached: it is not asked again.
+
+        Raises:
+            InvalidExperimentKeyError: If Comet would refuse the key; nothing is posted then.
+            APIKeyRejectedError: If the server does not accept the API key.
+            WorkspaceAccessError: If the key may not write to the workspace.
+            ExperimentRefusedError: If the server refuses the experiment for another reason.
+        """
+        self._check_key()
+        if self.mode == "online" and not self._plan.remote and not comet.setting(self._sdk, "comet.api_key"):
+            self._go_offline()
+        if self.mode != "online":
+            return self._started()
+        if unreachable is not None:
+            return self._started_offline(unreachable)
+        error: Exception | None = None
+        with self._log_filter.listening() as heard:
+            try:
+                experiment = self._started()
+                if experiment.alive:
+                    return experiment
+            except Exception as raised:
+                error = raised
+        # Outside of the handler: the SDK's exception can carry the API key, and must not become the context of ours.
+        for cause in [error, *heard]:
+            if cause is not None:
+                raise_refusal(self._sdk, self._plan, cause, self._log_filter)
+        if error is not None and not comet.is_outage(error):
+            raise error
+        dead = self._sdk.get_running_experiment()
+        if dead is not None:
+            # The next `start` would return it.
+            dead.end()
+            comet.set_running_experiment(self._sdk, None)
+        return self._started_offline(error or (heard[-1] if heard else RuntimeError("the experiment did not start")))
+
+    def _check_key(self) -> None:
+        key = self._plan.experiment_key
+        if key is None or self.mode == "disabled":
+            return
+        if not self._sdk.is_valid_experiment_key(key) or not key.isascii():
+            raise InvalidExperimentKeyError(
+                f"comet_ml_login: Comet refuses experiment_key={key!r}: a key is 32 to 50 ASCII letters and digits; "
+                f"this one has {len(key)} characters."
+            )
+
+    def _go_offline(self) -> None:
+        self.mode = "offline"
+        self._layer.set({"COMET_START_ONLINE": "0"})
+
+    def _started_offline(self, cause: BaseException) -> Any:
+        self._go_offline()
+        self.cause = cause
+        experiment = self._started()
+        logger.warning(
+            "Comet at %s cannot be reached (%s): the experiment is written to an archive; %s.",
+            server_of(self._sdk, self._plan),
+            masked(f"{type(cause).__name__}: {cause}", self._log_filter.secrets),
+            upload_hint(experiment),
+        )
+        return experiment
+
+    def _started(self) -> Any:
+        plan = self._plan
+        arguments = comet.start_arguments(self._sdk, workspace=plan.workspace, project_name=plan.project_name)
+        if plan.experiment_key and self.mode != "disabled":
+            arguments["experiment_key"] = plan.experiment_key
+        if plan.login_kwargs.get("mode") is not None:
+            arguments["mode"] = plan.login_kwargs["mode"]
+        if self.mode != "disabled":
+            arguments["online"] = self.mode == "online"
+        return self._sdk.start(**arguments, experiment_config=self._config())
+
+    def _config(self) -> Any:
+        config = self._sdk.ExperimentConfig(
+            **{**self._plan.config_arguments(), **({"disabled": True} if self.mode == "disabled" else {})}
+        )
+        # The SDK would log the file that calls `start`, and the command, as the experiment's code: this plugin's and
+        # Flyte's. Where the function is in no file (a notebook), the SDK logs the notebook instead.
+        self._logs_code = config.log_code
+        if self._plan.source_file or self._plan.remote:
+            config.log_code = False
+        return config
+
+    def describe(self, experiment: Any) -> None:
+        """Log what Flyte knows: Others, name, source and inputs. No failure of it fails the task."""
+        plan = self._plan
+        try:
+            resumed = comet.is_resumed(experiment)
+            experiment.log_others(dict(plan.others))
+            experiment.log_other("Created from", plan.login_kwargs.get("source") or "flyte")
+            if plan.name and not resumed and not self._has_name():
+                experiment.set_name(plan.name)
+            if plan.source_file and (not resumed if self._logs_code is None else self._logs_code):
+                experiment.set_filename(plan.source_file)
+                experiment.log_code(file_name=plan.source_file)
+            parameters = plan.parameters(self._log_filter.secrets)
+            if parameters:
+                experiment.log_parameters(dict(parameters))
+        except Exception as error:
+            logger.warning(
+                "What Flyte knows about this task could not be logged to its Comet experiment: %s",
+                masked(f"{type(error).__name__}: {error}", self._log_filter.secrets),
+            )
+
+    def _has_name(self) -> bool:
+        environ = self._layer.environ
+        named = environ.get("COMET_START_EXPERIMENT_NAME") or environ.get("COMET_EXPERIMENT_NAME")
+        return bool(named or self._plan.config_arguments().get("name"))
+
+    def announce(self, experiment: Any) -> None:
+        """Say in the log where the experiment is, in one line."""
+        if self.mode == "online":
+            logger.info("Comet experiment: %s", experiment.url)
+        elif self.mode == "offline" and self.cause is None:
+            asked_for = self._plan.remote or comet.setting(self._sdk, "comet.api_key")
+            logger.info(
+                "Comet experiment, offline%s; %s.%s",
+                "" if asked_for else " for want of an API key",
+                upload_hint(experiment),
+                "" if asked_for else " To go online, set COMET_API_KEY or run `comet login`.",
+            )
+
+
+def upload_hint(experiment: Any) -> str:
+    """How to send the archive of an offline experiment."""
+    directory = getattr(experiment, "offline_directory", None) or "."
+    return f"to send it, run `comet upload {directory}/{experiment.get_key()}*.zip`"
+
+
+def server_of(sdk: Any, plan: SessionPlan) -> str:
+    """Address of the server that the SDK talks to."""
+    override = comet.setting(sdk, "comet.url_override") or plan.host
+    return str(override).removesuffix("/").removesuffix("/clientlib")
+
+
+def raise_refusal(sdk: Any, plan: SessionPlan, error: BaseException, log_filter: SDKLogFilter) -> None:
+    """Raise the error that stands for an exception of the SDK, if the server refused something by it.
+
+    Raises:
+        CometTrackingError: A subclass that says what was refused, without the API key.
+    """
+    refused: CometTrackingError | None = comet.refusal(
+        error, server=server_of(sdk, plan), workspace=plan.workspace, project_name=plan.project_name
+    )
+    if refused is not None:
+        raise type(refused)(masked(str(refused), log_filter.secrets)) from None
