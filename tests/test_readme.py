@@ -75,7 +75,7 @@ def test_the_platform_s_templates_render_the_link() -> None:
         link = CometLink("digits", "my-team", experiment_key=experiment_key)
         values = {**names, **{f".taskConfig.{name}": value for name, value in link.config().items()}}
         (template,) = templates[link.link_type]
-        url = re.sub(r"\{\{ (\S+) \}\}", lambda match: values[match[1]], template)
+        url = re.sub(r"\{\{ (\S+) \}\}", lambda match, values=values: values[match[1]], template)
         assert url == link.url(experiment_key or rendered_key)
 
 
