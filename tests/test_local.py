@@ -64,11 +64,13 @@ def test_a_workflow_s_task_is_an_experiment(laptop: CometServer) -> None:
 def test_the_process_is_as_it_was_before_the_call(laptop: CometServer) -> None:
     before = dict(os.environ)
     filters = [list(handler.filters) for handler in logging.getLogger("comet_ml").handlers]
-    init = comet_ml.Experiment.__init__
+    init, start, code = comet_ml.Experiment.__init__, comet_ml.start, comet_ml.get_running_experiment.__code__
     pipeline()
     assert dict(os.environ) == before
     assert [list(handler.filters) for handler in logging.getLogger("comet_ml").handlers] == filters
     assert comet_ml.Experiment.__init__ is init
+    assert comet_ml.start is start
+    assert comet_ml.get_running_experiment.__code__ is code
     assert comet_ml.get_running_experiment() is None
 
 
@@ -406,3 +408,61 @@ def test_a_call_in_a_thread_of_a_local_task_is_local(laptop: CometServer) -> Non
     thread.start()
     thread.join()
     assert "loss" in laptop.only_experiment.metrics
+
+
+@pytest.mark.parametrize("find", ["get_running_experiment", "start"])
+def test_calls_at_once_do_not_mix(laptop: CometServer, find: str) -> None:
+    both = threading.Barrier(2, timeout=60)
+
+    def body(name: str) -> None:
+        for step in range(20):
+            if step in (0, 10):
+                both.wait()
+            getattr(comet_ml, find)().log_metric(name, step, step=step)
+
+    calls = [
+        comet_ml_login(project_name=f"project-{name}", workspace="my-team", secret=NEVER)(body)
+        for name in ("first", "second")
+    ]
+    before = dict(os.environ)
+    threads = [threading.Thread(target=call, args=(call.get_extra_config()["project_name"],)) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(
+        (experiment.project, name, len(values))
+        for experiment in laptop.experiments.values()
+        for name, values in experiment.metrics.items()
+    ) == [("project-first", "project-first", 20), ("project-second", "project-second", 20)]
+    assert dict(os.environ) == before
+    assert comet_ml.get_running_experiment() is None
+
+
+def test_coroutines_at_once_do_not_mix(laptop: CometServer) -> None:
+    @track
+    async def body(name: str) -> None:
+        for step in range(5):
+            comet_ml.get_running_experiment().log_metric(name, step, step=step)
+            await asyncio.sleep(0.01)
+
+    async def both() -> None:
+        await asyncio.gather(body("first"), body("second"))
+
+    asyncio.run(both())
+    assert sorted((name, len(values)) for e in laptop.experiments.values() for name, values in e.metrics.items()) == [
+        ("first", 5),
+        ("second", 5),
+    ]
+    assert all(len(experiment.metrics) == 1 for experiment in laptop.experiments.values())
+
+
+def test_a_thread_of_the_body_finds_its_experiment(laptop: CometServer) -> None:
+    @track
+    def body() -> None:
+        thread = threading.Thread(target=lambda: comet_ml.get_running_experiment().log_metric("m", 1))
+        thread.start()
+        thread.join()
+
+    body()
+    assert [value for _, value in laptop.only_experiment.metrics["m"]] == [1]

@@ -7,13 +7,10 @@ fails when the SDK drops one.
 
 from __future__ import annotations
 
-import functools
 import importlib
 import inspect
 import os
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
@@ -125,78 +122,9 @@ def start_arguments(sdk: Any, *, workspace: str, project_name: str) -> dict[str,
     return {"workspace": workspace, "project" if named_project else "project_name": project_name}
 
 
-def set_running_experiment(sdk: Any, experiment: Any) -> None:
-    """Make an experiment, or None, the one that `comet_ml.get_running_experiment` returns.
-
-    Starting an experiment ends the one that is running: a caller's own experiment survives a tracked call only if it
-    is out of sight meanwhile.
-    """
-    try:
-        sdk.config.set_global_experiment(experiment)
-    except AttributeError:
-        logger.warning(
-            "This comet-ml has no comet_ml.config.set_global_experiment: an experiment that was running before a "
-            "tracked task is ended by the SDK when the task's own starts."
-        )
-
-
 def is_resumed(experiment: Any) -> bool:
     """Whether an experiment existed before it was started."""
     return type(experiment).__name__.startswith("Existing")
-
-
-def is_offline(experiment: Any) -> bool:
-    """Whether an experiment is written to an archive instead of being sent."""
-    return "Offline" in type(experiment).__name__
-
-
-_joining_lock = threading.Lock()
-_joining_sessions = 0
-
-
-@contextmanager
-def joining_constructor(sdk: Any) -> Iterator[bool]:
-    """While this runs, ``comet_ml.Experiment()`` continues the exported experiment instead of being dead.
-
-    Without it, an `Experiment()` whose key exists drops everything that is logged to it. The SDK has a mode for that
-    (`enable_get_or_create_mode`, from 3.49 on), which `start` uses and which the constructor takes as an
-    undocumented argument.
-
-    Yields:
-        Whether this SDK can do it.
-    """
-    global _joining_sessions
-    experiment_class: Any = getattr(sdk, "Experiment", None)
-    if not isinstance(experiment_class, type):
-        yield False
-        return
-    with _joining_lock:
-        original = inspect.unwrap(experiment_class.__dict__["__init__"])
-        possible = any(p.kind is p.VAR_KEYWORD for p in inspect.signature(original).parameters.values())
-        if possible:
-            _joining_sessions += 1
-            if _joining_sessions == 1:
-                setattr(experiment_class, "__init__", _joining_init(experiment_class, original))  # noqa: B010
-    try:
-        yield possible
-    finally:
-        if possible:
-            with _joining_lock:
-                _joining_sessions -= 1
-                if _joining_sessions == 0:
-                    setattr(experiment_class, "__init__", original)  # noqa: B010
-
-
-def _joining_init(experiment_class: type, original: Any) -> Any:
-    @functools.wraps(original)
-    def joining(self: Any, *args: Any, **kwargs: Any) -> None:
-        exported = os.environ.get("COMET_EXPERIMENT_KEY")
-        # A subclass (ExistingExperiment among them) has its own way to its run.
-        if exported and type(self) is experiment_class and kwargs.get("experiment_key") in (None, exported):
-            kwargs.setdefault("enable_get_or_create_mode", True)
-        original(self, *args, **kwargs)
-
-    return joining
 
 
 # Failing

@@ -14,13 +14,14 @@ from .login import log_in, login_settings, server_settings
 from .options import settings_of
 from .plan import Mode, SessionPlan
 from .redaction import SDKLogFilter, masked, spellings
+from .running import Slot, began_during, own_experiment
 from .settings import SettingsLayer, variable
 from .start import Starter, raise_refusal
 
 _COMMAND_LINE = "COMET_AUTO_LOG_CLI_ARGUMENTS"
 
-_lock = threading.RLock()
-_sessions: list[Session] = []
+# The settings are the process's: two calls must not start at once.
+_starting = threading.RLock()
 
 
 class Session:
@@ -41,14 +42,14 @@ class Session:
         self._sdk = sdk
         self._environ = environ
         self._plan = plan
-        self._previous: Any = None
         self._log_filter = SDKLogFilter()
         self._layer: SettingsLayer
+        self._slot: Slot
         self._undo = ExitStack()
 
     def __enter__(self) -> Session:
-        with _lock, ExitStack() as undo:
-            self._set_aside(undo)
+        with _starting, ExitStack() as undo:
+            self._slot = undo.enter_context(own_experiment(self._sdk))
             self._log_filter.install()
             undo.callback(self._log_filter.remove)
             self._layer = SettingsLayer(self._environ)
@@ -57,7 +58,7 @@ class Session:
             unreachable = self._log_in()
             if self._plan.start:
                 self._start(unreachable)
-            self._prepare_body(undo)
+            self._prepare_body()
             self._undo = undo.pop_all()
         return self
 
@@ -65,28 +66,6 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._undo.close()
-
-    # Who was there before
-
-    def _set_aside(self, undo: ExitStack) -> None:
-        self._previous = self._sdk.get_running_experiment()
-        comet.set_running_experiment(self._sdk, None)
-        _sessions.append(self)
-        undo.callback(self._bring_back)
-
-    def _bring_back(self) -> None:
-        with _lock:
-            _sessions.remove(self)
-            # A session that began during this one, and goes on, has this one's experiment as the one before it.
-            for session in _sessions:
-                if session._previous is not None and session._previous is self.experiment:
-                    session._previous = self._previous
-            if not self._runs_elsewhere(self._sdk.get_running_experiment()):
-                comet.set_running_experiment(self._sdk, self._previous)
-
-    def _runs_elsewhere(self, experiment: Any) -> bool:
-        others = [session.experiment for session in _sessions if session is not self]
-        return experiment is not None and any(experiment is other for other in others)
 
     # Login
 
@@ -143,21 +122,25 @@ class Session:
         starter.describe(self.experiment)
         starter.announce(self.experiment)
 
-    def _prepare_body(self, undo: ExitStack) -> None:
+    def _prepare_body(self) -> None:
         """Let code in the body that opens an experiment of its own, and child processes, find this one."""
         # The SDK logs these to every experiment that is created, in whatever process, if it logs the environment.
         self._layer.set({f"COMET_LOG_OTHER_{name.upper()}": value for name, value in self._plan.others.items()})
         if self.experiment is not None and self.mode != "disabled":
-            joins = undo.enter_context(comet.joining_constructor(self._sdk))
-            self._layer.set({"COMET_EXPERIMENT_KEY": str(self.experiment.get_key()) if joins else None})
+            key = str(self.experiment.get_key())
+            self._slot.arguments = {
+                **comet.start_arguments(
+                    self._sdk, workspace=self._plan.workspace, project_name=self._plan.project_name
+                ),
+                "experiment_key": key,
+            }
+            # With the key exported, an Experiment() that cannot join would be dead.
+            self._layer.set({"COMET_EXPERIMENT_KEY": key if self._slot.joins else None})
 
     # End
 
     def _end(self) -> None:
-        running = self._sdk.get_running_experiment()
-        for experiment in (running, self.experiment):
-            if experiment is None or experiment is self._previous or self._runs_elsewhere(experiment):
-                continue
+        for experiment in began_during(self._sdk, self._slot):
             try:
                 if not experiment.ended:
                     if experiment is not self.experiment:

@@ -66,7 +66,6 @@ class Starter:
         if dead is not None:
             # The next `start` would return it.
             dead.end()
-            comet.set_running_experiment(self._sdk, None)
         return self._started_offline(error or (heard[-1] if heard else RuntimeError("the experiment did not start")))
 
     def _check_key(self) -> None:
