@@ -36,6 +36,14 @@ def template_of(task: Any) -> TaskTemplate:
     return spec.template
 
 
+def arguments_of(task: Any) -> list[str]:
+    """Command line of a task's container, as registered."""
+    template = template_of(task)
+    if template.container is not None:
+        return list(template.container.args)
+    return list(template.k8s_pod.pod_spec["containers"][0]["args"])
+
+
 @dataclass
 class Run:
     """What is left of a pod.
@@ -94,7 +102,7 @@ class Pod:
             "{{.checkpointOutputPrefix}}": f"{self.directory}/raw/i4/{name}/_flytecheckpoints",
             "{{.prevCheckpointPrefix}}": '""',
         }
-        return [values.get(argument, argument) for argument in template_of(task).container.args]
+        return [values.get(argument, argument) for argument in arguments_of(task)]
 
     def run(
         self,
@@ -129,16 +137,33 @@ class Pod:
         finally:
             sys.path.remove(str(room / "code"))
             sys.modules.pop(module, None)
+        names = {SECRET_VARIABLE: CANARY, **POD_ENVIRONMENT, **(environment or {})}
+        return self._run(command, room, names, timeout)
+
+    def script(self, source: str, environment: Mapping[str, str | None] | None = None, *, timeout: float = 120) -> Run:
+        """Run a module as a script on a laptop whose owner has logged in to the loopback server."""
+        self._count += 1
+        room = self.directory / f"script{self._count}"
+        for name in ("out", "home", "work", "tmp", "code"):
+            (room / name).mkdir(parents=True)
+        file = room / "code" / f"script{self._count}.py"
+        file.write_text(source)
+        names = {
+            "COMET_API_KEY": CANARY,
+            "COMET_URL_OVERRIDE": f"{self.environment['COMET_HOST_FOR_TESTS']}/clientlib/",
+            **(environment or {}),
+        }
+        return self._run([sys.executable, str(file)], room, names, timeout)
+
+    def _run(self, command: list[str], room: Path, environment: Mapping[str, str | None], timeout: float) -> Run:
         variables: dict[str, str | None] = {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(room / "code"),
             "HOME": str(room / "home"),
             "TMPDIR": str(room / "tmp"),
             "COMET_ERROR_TRACKING_ENABLE": "0",
-            SECRET_VARIABLE: CANARY,
-            **POD_ENVIRONMENT,
             **self.environment,
-            **(environment or {}),
+            **environment,
         }
         process = subprocess.run(
             command,

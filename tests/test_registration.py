@@ -130,8 +130,9 @@ def test_a_decorated_function_is_a_real_function(entity: Any) -> None:
 
 
 def test_the_attributes_of_the_drop_in_are_on_function_and_task() -> None:
+    for function in (below.task_function, above.task_function):
+        assert function.secret is SECRET
     for thing in (below, above, below.task_function, above.task_function):
-        assert thing.secret is SECRET
         assert thing.get_extra_config() == LINK
         assert thing.LINK_TYPE_KEY == "link_type"
         assert thing.COMET_ML_HOST_KEY == "host"

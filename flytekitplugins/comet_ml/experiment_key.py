@@ -71,6 +71,24 @@ def generated_name(execution: str, raw_output_prefix: str | None, hostname: str 
     return execution
 
 
+def previous_attempt(generated_name: str, attempt: str) -> str | None:
+    """The generated name of the attempt before.
+
+    Args:
+        generated_name: What `generated_name` returns for the pod.
+        attempt: Number of the attempt (`FLYTE_ATTEMPT_NUMBER`).
+
+    Returns:
+        The name; None for a first attempt, and for names that the control plane has hashed.
+    """
+    head, separator, number = generated_name.rpartition("/" if "/" in generated_name else "-")
+    # Subtasks of a legacy map task count their own attempts.
+    counted = "/" in generated_name or number == attempt
+    if not separator or not counted or not _NUMBER.fullmatch(number) or int(number) == 0:
+        return None
+    return f"{head}{separator}{int(number) - 1}"
+
+
 def derive_experiment_key(
     *,
     flyte_project: str,

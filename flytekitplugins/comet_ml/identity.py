@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import experiment_key
+from .ranks import Rank, rank_of
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Identity:
         workflow: The workflow, as `project:domain:name`.
         execution_url: Address of the execution in the Flyte console, where the platform provides it.
         hostname: The pod's host name, or the nearest thing to it.
+        rank: Which of a distributed task's processes this is; None in a task of one process.
     """
 
     local: bool
@@ -39,6 +41,7 @@ class Identity:
     workflow: str | None = None
     execution_url: str | None = None
     hostname: str = ""
+    rank: Rank | None = None
 
     def experiment_key(self, *, workspace: str, project_name: str) -> str:
         """The key of the experiment of this pod. Only a remote call has one.
@@ -47,13 +50,21 @@ class Identity:
             workspace: Comet workspace.
             project_name: Comet project.
         """
-        if self.execution is None or self.node is None:
+        return self._key_of(self.node, workspace, project_name)
+
+    def previous_experiment_key(self, *, workspace: str, project_name: str) -> str | None:
+        """The key of the earlier attempt's experiment; None for the first, and where the names do not tell it."""
+        node = experiment_key.previous_attempt(self.node or "", self.attempt or "")
+        return self._key_of(node, workspace, project_name) if node else None
+
+    def _key_of(self, node: str | None, workspace: str, project_name: str) -> str:
+        if self.execution is None or node is None:
             return experiment_key.hostname_key(self.hostname, project_name, workspace)
         return experiment_key.derive_experiment_key(
             flyte_project=self.project or "",
             flyte_domain=self.domain or "",
             execution=self.execution,
-            generated_name=self.node,
+            generated_name=node,
             workspace=workspace,
             project_name=project_name,
         )
@@ -87,7 +98,7 @@ def identify(context: Any, environ: Mapping[str, str], *, task: str) -> Identity
         task: Name of the decorated function, where Flyte does not say which task this is.
     """
     if _is_local(context):
-        return Identity(local=True, task=task)
+        return Identity(local=True, task=task, rank=rank_of(environ))
     parameters = context.user_space_params
     # Without the variable this is somebody's test: in a pod, the control plane always sets it.
     execution = environ.get("FLYTE_INTERNAL_EXECUTION_ID")
@@ -108,6 +119,7 @@ def identify(context: Any, environ: Mapping[str, str], *, task: str) -> Identity
         workflow=environ.get("FLYTE_INTERNAL_EXECUTION_WORKFLOW"),
         execution_url=environ.get("FLYTE_EXECUTION_URL"),
         hostname=str(parameters.execution_id.name) if hostname is None else hostname,
+        rank=rank_of(environ),
     )
 
 

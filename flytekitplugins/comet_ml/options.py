@@ -136,6 +136,18 @@ def check_bool(option: str, value: object) -> None:
         raise InvalidOptionError(f"comet_ml_login: `{option}` must be True or False, not {value!r}.")
 
 
+def check_choice(option: str, value: object, choices: Sequence[str]) -> None:
+    """Refuse what is none of the values that an option has.
+
+    Raises:
+        InvalidOptionError: With the option, what was given and the values.
+    """
+    if value not in choices:
+        raise InvalidOptionError(
+            f"comet_ml_login: `{option}` must be {' or '.join(map(repr, choices))}, not {value!r}."
+        )
+
+
 def check_experiment_key(value: str | None) -> None:
     """Refuse what is no text; warn about a text that Comet would refuse as a key.
 
@@ -231,7 +243,16 @@ def _check_names(
     known = known | ask()
     for name in unknown:
         if name not in known:
-            own = {"experiment_config", "experiment_key", "host", "log_inputs", "project_name", "start", "workspace"}
+            own = {
+                "experiment_config",
+                "experiment_key",
+                "host",
+                "log_inputs",
+                "project_name",
+                "ranks",
+                "start",
+                "workspace",
+            }
             candidates = known | own if owner == "comet_ml_login" else known
             near = difflib.get_close_matches(str(name), sorted(candidates), n=1)
             hint = f" Did you mean `{near[0]}`?" if near else ""

@@ -30,6 +30,9 @@ class SessionPlan:
         experiment_config: A `comet_ml.ExperimentConfig`, or a dict of its arguments.
         others: Others of the experiment.
         name: Name of the experiment, unless the user gave one.
+        rank: Name of this process among those of a distributed task that all join the experiment; None if it is alone.
+        primary: Whether this process speaks for the experiment. Another one is silent, or, with a `rank`, only adds to
+            it what the body logs.
         parameters: Gives the parameters to log, none of which contains one of the texts that it is called with.
     """
 
@@ -46,6 +49,8 @@ class SessionPlan:
     experiment_config: Any = None
     others: Mapping[str, str] = field(default_factory=dict)
     name: str | None = None
+    rank: str | None = None
+    primary: bool = True
     parameters: Callable[[Collection[str]], Mapping[str, Any]] = lambda secrets: {}
 
     def login_arguments(self) -> dict[str, Any]:
@@ -60,6 +65,9 @@ class SessionPlan:
     def config_arguments(self) -> dict[str, Any]:
         """Arguments of `ExperimentConfig`: the decorator's keywords, and its `experiment_config` on top of them."""
         keywords = {name: value for name, value in self.login_kwargs.items() if name in EXPERIMENT_CONFIG_ARGUMENTS}
+        if self.rank is not None:
+            # It marks the system metrics of each process.
+            keywords = {"distributed_node_identifier": f"rank-{self.rank}", **keywords}
         given = self.experiment_config
         if given is None or isinstance(given, Mapping):
             return {**keywords, **(given or {})}

@@ -18,38 +18,76 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from flytekit import Secret
+from flytekit.core import python_function_task
 from flytekit.core.base_task import PythonTask
 from flytekit.core.context_manager import FlyteEntities
+from flytekit.core.utils import ClassDecorator
 from flytekit.models.security import SecurityContext
+
+from .errors import UnsupportedFunctionError
+from .link import LINK_TYPE_KEY, CometLink
+from .log import logger
 
 Tracking = Callable[[tuple[Any, ...], Mapping[str, Any]], AbstractContextManager[Any]]
 """Gives the context manager in which a call with these arguments runs."""
 
 
-def tracked_function(function: Callable[..., Any], tracking: Tracking) -> Callable[..., Any]:
+def tracked_function(function: Callable[..., Any], tracking: Tracking) -> Any:
     """A function that does what `function` does, within `tracking`; async if it is.
 
     Args:
         function: The task's function.
         tracking: Called once a call.
     """
+    # Attributes are copied below: those of flytekit's decorators would make the next one skip this function.
     if inspect.iscoroutinefunction(function):
 
-        @functools.wraps(function)
+        @functools.wraps(function, updated=())
         async def tracked_coroutine(*args: Any, **kwargs: Any) -> Any:
             with tracking(args, kwargs):
                 return await function(*args, **kwargs)
 
-        _locate(tracked_coroutine, function)
-        return tracked_coroutine
+        wrapper: Any = tracked_coroutine
+    else:
 
-    @functools.wraps(function)
-    def tracked(*args: Any, **kwargs: Any) -> Any:
-        with tracking(args, kwargs):
-            return function(*args, **kwargs)
+        @functools.wraps(function, updated=())
+        def tracked(*args: Any, **kwargs: Any) -> Any:
+            with tracking(args, kwargs):
+                return function(*args, **kwargs)
 
-    _locate(tracked, function)
-    return tracked
+        wrapper = tracked
+    foreign = {name for decorator in class_decorators(function) for name in vars(decorator)}
+    kept = {name: value for name, value in vars(function).items() if name not in foreign}
+    wrapper.__dict__ = _Attributes({**kept, **vars(wrapper)})
+    _locate(wrapper, function)
+    return wrapper
+
+
+class _Attributes(dict[str, Any]):
+    """The attributes of a tracked function, of which `functools.wraps` passes on all but the secret.
+
+    flytekit's `ClassDecorator` takes over the attributes of what it decorates, after it has set its own: a
+    `@wandb_init` above would read the Comet key as its own.
+    """
+
+    def keys(self) -> Any:
+        return [name for name in dict.keys(self) if name != "secret"]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def __reduce__(self) -> Any:
+        return dict, (dict(self.items()),)
+
+
+def class_decorators(function: Any) -> list[ClassDecorator]:
+    """Flytekit's own kind of decorators on a function, from the outermost in."""
+    found: list[ClassDecorator] = []
+    while function is not None:
+        if isinstance(function, ClassDecorator):
+            found.append(function)
+        function = getattr(function, "__wrapped__", None)
+    return found
 
 
 def source_file(function: Callable[..., Any]) -> str | None:
@@ -77,28 +115,89 @@ def _locate(wrapper: Any, function: Callable[..., Any]) -> None:
 
 
 class TemplateConfig:
-    """The `get_config` of a tracked task: the task's own config, and the link on top of it.
+    """What a tracked task adds to its template: the link, beside those of other decorators; and the secret request.
 
     Attributes:
-        link_config: What the link puts into the template.
+        link: The link.
         secret: The secret to request, if the decorator was given one.
         task: The task, once it is known.
     """
 
-    def __init__(self, link_config: Callable[[], dict[str, str]], secret: Secret | None) -> None:
-        self.link_config = link_config
+    def __init__(self, link: CometLink, secret: Secret | None) -> None:
+        self.link = link
         self.secret = secret
         self.task: PythonTask[Any] | None = None
 
     def __call__(self, settings: Any) -> dict[str, str]:
-        """The config for the task template (`flytekit.tools.translator`); requests the secret as well."""
-        own: Mapping[str, str] = {}
+        """The config for the task template: the `get_config` of a tracked task (`flytekit.tools.translator`).
+
+        Raises:
+            UnsupportedFunctionError: For a lambda, which a pod could not find by its name.
+        """
         task = self._find_task()
-        if task is not None:
-            own = type(task).get_config(task, settings) or {}
-            for entity in (task, *_mapped(task)):
-                request_secret(entity, self.secret)
-        return {**own, **self.link_config()}
+        if task is None:
+            return self.config()
+        own: Mapping[str, str] = type(task).get_config(task, settings) or {}
+        return {**own, **self.on_template(task)}
+
+    def on_template(self, task: PythonTask[Any]) -> dict[str, str]:
+        """Request the secret, warn of what will not do what one might think, and return the config of the links."""
+        self.task = task
+        function = inspect.unwrap(task.task_function)
+        if function.__name__ == "<lambda>":
+            raise UnsupportedFunctionError(
+                f"@comet_ml_login is on a lambda in {function.__module__!r}, which a pod could not find by its name: "
+                "write it as a function."
+            )
+        mapped = _mapped(task)
+        for entity in (task, *mapped):
+            request_secret(entity, self.secret)
+        if mapped and self.link.experiment_key is not None:
+            logger.warning(
+                "All nodes of the map task over %r, and all their attempts, log to the one experiment %r, since the "
+                "decorator has an experiment_key. Without it, each has its own.",
+                task.name,
+                self.link.experiment_key,
+            )
+        for decorator, key, value in self._conflicts():
+            logger.warning(
+                "Task %r: %s and comet_ml_login both set %r in the task template. It is comet_ml_login's, so the link "
+                "of %s in the Flyte console, which needs %r there, will be wrong.",
+                task.name,
+                type(decorator).__name__,
+                key,
+                type(decorator).__name__,
+                value,
+            )
+        return self.config()
+
+    def config(self) -> dict[str, str]:
+        """The config of the link, beside what other decorators of the task put into the template.
+
+        flytekit reads only the outermost decorator: this stands in for all of them, and so lists all link types.
+        """
+        ours = self.link.config()
+        merged: dict[str, str] = {}
+        link_types = [ours[LINK_TYPE_KEY]]
+        for _, config in self._others():
+            link_types += [text for text in config.pop(LINK_TYPE_KEY, "").split(",") if text not in ("", *link_types)]
+            merged = {**config, **merged}
+        return {**merged, **ours, LINK_TYPE_KEY: ",".join(link_types)}
+
+    def _others(self) -> list[tuple[ClassDecorator, dict[str, str]]]:
+        task = self._find_task()
+        decorators = class_decorators(task.task_function) if task is not None else []
+        # By type: a decorator above this one has this one's method as an attribute of its own.
+        return [(decorator, dict(type(decorator).get_extra_config(decorator) or {})) for decorator in decorators]
+
+    def _conflicts(self) -> list[tuple[ClassDecorator, str, str]]:
+        ours = self.link.config()
+        return [
+            (decorator, key, value)
+            for decorator, config in self._others()
+            for key, value in config.items()
+            if key != LINK_TYPE_KEY and ours.get(key, value) != value
+        ]
 
     def _find_task(self) -> PythonTask[Any] | None:
         # flytekit copies this object onto the task, and says nothing of the task to it.
@@ -109,6 +208,24 @@ class TemplateConfig:
     def __getstate__(self) -> dict[str, Any]:
         # Elastic pickles the function for its workers, which need no task.
         return {**vars(self), "task": None}
+
+
+def _watch_eager_tasks() -> None:
+    """Let `@eager` above the decorator have its link: alone of flytekit's tasks, it takes over no attributes."""
+    eager: Any = getattr(python_function_task, "EagerAsyncPythonFunctionTask", None)
+    # There since flytekit 1.14; a class of its own since then, on which nobody has a get_config.
+    if eager is None or "get_config" in vars(eager):
+        return
+
+    def get_config(task: Any, settings: Any) -> Mapping[str, str]:
+        own = super(eager, task).get_config(settings) or {}
+        template = getattr(task.task_function, "get_config", None)
+        return {**own, **template.on_template(task)} if isinstance(template, TemplateConfig) else own
+
+    eager.get_config = get_config
+
+
+_watch_eager_tasks()
 
 
 def request_secret(task: PythonTask[Any], secret: Secret | None) -> None:

@@ -154,7 +154,7 @@ def _install(sdk: Any) -> None:
             setattr(entrance, "__init__", _entrance(entrance, _originals[name]))  # noqa: B010
     if isinstance(sdk, types.ModuleType):
         _originals["start"] = sdk.start
-        setattr(sdk, "start", _start(sdk.start))  # noqa: B010
+        setattr(sdk, "start", _start(sdk, sdk.start))  # noqa: B010
 
 
 def _uninstall(sdk: Any) -> None:
@@ -181,18 +181,17 @@ def _can_join(sdk: Any) -> bool:
     return init is not None and any(p.kind is p.VAR_KEYWORD for p in inspect.signature(init).parameters.values())
 
 
-def _start(original: Callable[..., Any]) -> Callable[..., Any]:
+def _start(sdk: Any, original: Callable[..., Any]) -> Callable[..., Any]:
     signature = inspect.signature(original)
 
     @functools.wraps(original)
     def start(*args: Any, **kwargs: Any) -> Any:
         slot = _current.get()
+        if slot is not None and slot.closed:
+            # Without arguments: about a key, even a disabled experiment's, the server would be asked.
+            return original(experiment_config=sdk.ExperimentConfig(disabled=True))
         if slot is None or slot.experiment is None:
             return original(*args, **kwargs)
-        if slot.closed:
-            # With a key, even a disabled one would be asked about.
-            config = signature.bind_partial(*args, **kwargs).arguments.get("experiment_config")
-            return original(experiment_config=type(config)(disabled=True)) if config is not None else original()
         given = signature.bind_partial(*args, **kwargs).arguments
         if given.get("experiment_key") is None and given.get("mode") != "create":
             for name, value in slot.arguments.items():

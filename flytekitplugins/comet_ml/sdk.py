@@ -127,6 +127,21 @@ def is_resumed(experiment: Any) -> bool:
     return type(experiment).__name__.startswith("Existing")
 
 
+def silence_state(experiment: Any) -> None:
+    """Keep an experiment that several processes write to from reporting the state of this one.
+
+    Each process reports that the experiment runs, every few seconds, and at its end that it does not any more, whatever
+    the others do; the SDK has no switch for that.
+    """
+    heartbeat = getattr(experiment, "_heartbeat_thread", None)
+    try:
+        if heartbeat is not None:
+            heartbeat.close()
+        experiment._mark_as_ended = lambda: None
+    except AttributeError:
+        logger.debug("This comet-ml cannot be kept from reporting the state of a rank.")
+
+
 # Failing
 
 

@@ -105,6 +105,8 @@ class Session:
         return next((error for error in heard if comet.is_unreachable(error)), None)
 
     def _requested_mode(self) -> Mode:
+        if not self._plan.primary and self._plan.rank is None:
+            return "disabled"
         disabled = self._plan.config_arguments().get("disabled")
         if disabled if disabled is not None else comet.is_on(self._sdk, "comet.auto_log.disable"):
             return "disabled"
@@ -119,11 +121,15 @@ class Session:
         starter = Starter(self._sdk, self._plan, self.mode, self._layer, self._log_filter)
         self.experiment = starter.start(unreachable)
         self.mode = starter.mode
-        starter.describe(self.experiment)
-        starter.announce(self.experiment)
+        if self._plan.primary:
+            starter.describe(self.experiment)
+            starter.announce(self.experiment)
+        else:
+            comet.silence_state(self.experiment)
 
     def _prepare_body(self) -> None:
         """Let code in the body that opens an experiment of its own, and child processes, find this one."""
+        self._slot.closed = self.mode == "disabled"
         # The SDK logs these to every experiment that is created, in whatever process, if it logs the environment.
         self._layer.set({f"COMET_LOG_OTHER_{name.upper()}": value for name, value in self._plan.others.items()})
         if self.experiment is not None and self.mode != "disabled":

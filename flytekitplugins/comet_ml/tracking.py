@@ -6,7 +6,7 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeVar, overload
 
 from flytekit import Secret
 from flytekit.core.base_task import PythonTask
@@ -22,6 +22,7 @@ from .credentials import check_secret, read_api_key
 from .errors import UnsupportedFunctionError
 from .identity import identify
 from .plan import SessionPlan
+from .ranks import shared_key
 from .registration import TemplateConfig, request_secret, source_file, tracked_function
 from .session import Session
 
@@ -106,6 +107,9 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
             (1,000 characters of them), bools, None, enums, datetimes and fields of dataclasses are logged; never an
             input whose name speaks of a password, token, secret or key.
         experiment_config: A `comet_ml.ExperimentConfig` for the experiment, or a dict of its arguments.
+        ranks: Which processes of a distributed task (torch Elastic, PyTorchJob, MPI, TensorFlow) track: ``"primary"``,
+            global rank 0 alone, while whatever the others open is disabled; or ``"all"``, every rank into the same
+            experiment.
         **login_kwargs: Passed to `comet_ml.login` unchanged: settings of the SDK. Those that are arguments of
             `ExperimentConfig` (``log_code=False``) or of `start` (``online=False``, ``mode="get"``) take effect there.
 
@@ -132,6 +136,7 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
         start: bool = True,
         log_inputs: bool | Sequence[str] = True,
         experiment_config: ExperimentConfig | Mapping[str, Any] | None = None,
+        ranks: Literal["primary", "all"] = "primary",
         **login_kwargs: Any,
     ) -> None:
         options.check_text("project_name", project_name)
@@ -140,6 +145,7 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
         options.check_experiment_key(experiment_key)
         options.check_bool("start", start)
         options.check_log_inputs(log_inputs)
+        options.check_choice("ranks", ranks, ("primary", "all"))
         options.check_experiment_config(experiment_config)
         options.check_keywords(login_kwargs)
         self.project_name = project_name
@@ -150,6 +156,7 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
         self.start = start
         self.log_inputs = log_inputs
         self.experiment_config = experiment_config
+        self.ranks = ranks
         self.login_kwargs = login_kwargs
 
     @property
@@ -195,28 +202,27 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
 
     def _decorated_function(self, function: Callable[..., Any]) -> Callable[..., Any]:
         options.check_input_names(self.log_inputs, inputs.input_names(function), function.__name__)
-        tracked = tracked_function(function, functools.partial(self._session, function))
-        vars(tracked).update(self._attributes())
+        tracked: Callable[..., Any] = tracked_function(function, functools.partial(self._session, function))
+        tracked.__dict__.update(self._attributes())
         return tracked
 
     def _decorated_task(self, task: PythonFunctionTask[Any]) -> PythonFunctionTask[Any]:
         # flytekit has no setter for a task's function.
         task._task_function = self._decorated_function(task.task_function)
-        vars(task).update(vars(task._task_function))
-        task.get_config.task = task
-        if isinstance(self.secret, Secret):
-            request_secret(task, self.secret)
+        attributes = self._attributes()
+        vars(task).update(attributes)
+        attributes["get_config"].task = task
+        request_secret(task, attributes["get_config"].secret)
         return task
 
     def _attributes(self) -> dict[str, Any]:
         names = [name for name in dir(self) if name == "LINK_TYPE_KEY" or name.startswith("COMET_ML_")]
+        template = TemplateConfig(self.link, self.secret if isinstance(self.secret, Secret) else None)
         return {
             **{name: getattr(self, name) for name in names},
             "secret": self.secret,
-            "get_extra_config": self.get_extra_config,
-            "get_config": TemplateConfig(
-                self.get_extra_config, self.secret if isinstance(self.secret, Secret) else None
-            ),
+            "get_extra_config": template.config,
+            "get_config": template,
         }
 
     def _session(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Session:
@@ -226,8 +232,16 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
         experiment_key, credentials = self.experiment_key, None
         if not identity.local:
             credentials = functools.partial(read_api_key, self.secret, context.user_space_params.secrets, environ)
-            if experiment_key is None:
-                experiment_key = identity.experiment_key(workspace=self.workspace, project_name=self.project_name)
+        others = identity.others()
+        if experiment_key is None and not identity.local:
+            names = {"workspace": self.workspace, "project_name": self.project_name}
+            experiment_key = identity.experiment_key(**names)
+            previous = identity.previous_experiment_key(**names)
+            others = {**others, **({"flyte_previous_experiment": previous} if previous else {})}
+        rank = identity.rank
+        joins = rank is not None and self.ranks == "all"
+        if experiment_key is None and joins:
+            experiment_key = shared_key(environ)
         plan = SessionPlan(
             project_name=self.project_name,
             workspace=self.workspace,
@@ -240,8 +254,10 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
             start=self.start,
             login_kwargs=self.login_kwargs,
             experiment_config=self.experiment_config,
-            others=identity.others(),
+            others=others,
             name=identity.experiment_name(),
+            rank=rank.name if rank is not None and joins else None,
+            primary=rank is None or rank.primary,
             parameters=lambda secrets: inputs.parameters(
                 inputs.named_arguments(function, args, kwargs), self.log_inputs, secrets
             ),
