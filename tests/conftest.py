@@ -57,7 +57,6 @@ def _as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Ca
     if running is not None and not running.ended:
         running.end()
     comet_ml.config.set_global_experiment(None)
-    comet_ml.config.CONFIG_MAP["comet.url_override"]["default"] = None
     for handler, filters in handlers.items():
         handler.filters[:] = filters
     os.environ.clear()

@@ -28,11 +28,11 @@ def test_comet_has_the_settings_and_the_switch_for_the_running_experiment() -> N
 
 
 def test_comet_parses_keys_that_embed_a_server() -> None:
-    assert sdk.embeds_server(comet_ml, "key*eyJiYXNlVXJsIjogImh0dHA6Ly9oIn0=")
-    assert not sdk.embeds_server(comet_ml, "key*")
-    assert not sdk.embeds_server(comet_ml, "key*nonsense")
-    assert not sdk.embeds_server(comet_ml, "key")
-    assert not sdk.embeds_server(comet_ml, None)
+    assert sdk.embedded_server(comet_ml, "key*eyJiYXNlVXJsIjogImh0dHA6Ly9oIn0=") == "http://h"
+    assert sdk.embedded_server(comet_ml, "key*") is None
+    assert sdk.embedded_server(comet_ml, "key*nonsense") is None
+    assert sdk.embedded_server(comet_ml, "key") is None
+    assert sdk.embedded_server(comet_ml, None) is None
 
 
 @pytest.mark.newest

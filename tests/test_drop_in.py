@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from unittest.mock import Mock, patch
+from types import SimpleNamespace
+from unittest.mock import MagicMock, Mock, create_autospec, patch
 
+import comet_ml as real_comet_ml
 import pytest
 from flytekit import Secret, task
 from flytekitplugins.comet_ml import APIKeyError, InvalidExperimentKeyError, comet_ml_login
@@ -242,3 +245,41 @@ def test_the_environment_is_as_it_was_after_a_mocked_call() -> None:
     with patch(f"{TRACKING}.comet_ml"):
         train_model()
     assert dict(os.environ) == before
+
+
+@pytest.mark.parametrize(
+    "mock",
+    [
+        lambda: create_autospec(real_comet_ml),
+        lambda: Mock(spec=real_comet_ml),
+        lambda: MagicMock(),
+        lambda: Mock(**{"start.return_value": None}),
+    ],
+    ids=["autospec", "spec", "MagicMock", "start gives None"],
+)
+@pytest.mark.parametrize("remote", [True, False])
+def test_mocks_of_every_kind_do(mock: Callable[[], Mock], remote: bool) -> None:
+    with ExitStack() as stack:
+        comet_ml = stack.enter_context(patch(f"{TRACKING}.comet_ml", mock()))
+        if remote:
+            manager = stack.enter_context(patch(f"{TRACKING}.FlyteContextManager"))
+            manager.current_context.return_value = remote_context()
+            stack.enter_context(patch(f"{TRACKING}.os", SimpleNamespace(environ={"HOSTNAME": HOSTNAME})))
+        else:
+            stack.enter_context(patch(f"{TRACKING}.os", SimpleNamespace(environ={})))
+        assert train_model() == 7
+        # `init` is what comet-ml 3.43 has instead.
+        (comet_ml.login if hasattr(comet_ml, "login") else comet_ml.init).assert_called_once()
+
+
+@pytest.mark.parametrize("switch", ["COMET_AUTO_LOG_DISABLE", "COMET_START_ONLINE"])
+@patch(f"{TRACKING}.os")
+@patch(f"{TRACKING}.comet_ml")
+def test_switches_of_the_real_environment_do_not_count_in_a_mocked_one(comet_ml: Mock, os_: Mock, switch: str) -> None:
+    os.environ[switch] = "1" if "DISABLE" in switch else "0"
+    os_.environ = {}
+    train_model()
+    comet_ml.login.assert_called_once()
+    os_.environ = dict(os.environ)
+    train_model()
+    comet_ml.login.assert_called_once()

@@ -91,6 +91,13 @@ def test_no_value_with_the_api_key_in_it_is_logged() -> None:
         "credentials",
         "token1",
         "SECRET_NAME",
+        "keyfile",
+        "key_path",
+        "secretvalue",
+        "apikeyvalue",
+        "passwordhash",
+        "apitokenv2",
+        "auth",
     ],
 )
 def test_names_that_speak_of_secrets(name: str) -> None:
@@ -105,8 +112,20 @@ def test_names_that_only_sound_like_it(name: str) -> None:
     assert parameters({name: "x"}, True, ()) == {name: "x"}
 
 
-def test_a_number_named_in_the_plural_is_a_count() -> None:
-    assert parameters({"max_tokens": 512, "token": 512, "keys": "abc"}, True, ()) == {"max_tokens": 512}
+def test_a_number_of_things_is_a_count() -> None:
+    counts = {"max_tokens": 512, "n_keys": 3, "tokens_per_batch": 9}
+    assert parameters({**counts, "token": 512, "tokens": 5, "api_keys": 3, "max_tokens_text": "x"}, True, ()) == counts
+
+
+def test_a_dataclass_that_refers_to_itself_does_not_keep_the_others_out() -> None:
+    @dataclass
+    class Node:
+        value: int
+        next: Any = None
+
+    node = Node(1)
+    node.next = node
+    assert parameters({"node": node, "epochs": 3}, True, ()) == {"node.value": 1, "epochs": 3}
 
 
 def test_arguments_are_bound_by_name_with_defaults() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import os
 import threading
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -466,3 +468,151 @@ def test_a_thread_of_the_body_finds_its_experiment(laptop: CometServer) -> None:
 
     body()
     assert [value for _, value in laptop.only_experiment.metrics["m"]] == [1]
+
+
+def test_what_the_body_sets_is_there_for_a_nested_call_and_after_it(laptop: CometServer) -> None:
+    @track
+    def inner() -> None:
+        assert os.environ["COMET_DISABLE_AUTO_LOGGING"] == "1"
+
+    @track
+    def outer() -> None:
+        # As Lightning does.
+        os.environ["COMET_DISABLE_AUTO_LOGGING"] = "1"
+        inner()
+        assert os.environ["COMET_DISABLE_AUTO_LOGGING"] == "1"
+
+    before = dict(os.environ)
+    outer()
+    assert dict(os.environ) == before
+
+
+def test_an_experiment_whose_key_is_exported_is_set_aside_too(laptop: CometServer) -> None:
+    os.environ["COMET_EXPERIMENT_KEY"] = KEY
+    mine = comet_ml.start()
+    pipeline()
+    assert comet_ml.get_running_experiment() is mine
+    mine.end()
+    assert "loss" not in laptop.experiments[KEY].metrics
+    assert len(laptop.experiments) == 2
+
+
+@pytest.mark.newest
+def test_what_the_body_prints_is_not_logged_to_an_experiment_that_was_running(laptop: CometServer) -> None:
+    @track
+    def body() -> None:
+        print("only in the task's experiment")
+
+    mine = comet_ml.start(experiment_key=KEY)
+    print("before")
+    body()
+    print("after")
+    mine.end()
+    output = [str(r.body) for r in laptop.requests if "output" in r.path and KEY in f"{r.query} {r.body}"]
+    assert "before" in "".join(output)
+    assert "after" in "".join(output)
+    assert "only in the task's experiment" not in "".join(output)
+
+
+def test_a_subclass_of_experiment_joins(laptop: CometServer) -> None:
+    class Mine(comet_ml.Experiment):  # type: ignore[misc]
+        def log_twice(self, name: str) -> None:
+            self.log_metric(name, 1)
+            self.log_metric(name, 2)
+
+    @track
+    def body() -> None:
+        Mine().log_twice("m")
+
+    body()
+    assert len(laptop.only_experiment.metrics["m"]) == 2
+
+
+def test_many_metrics_logged_before_another_experiment_is_opened_all_arrive(laptop: CometServer) -> None:
+    @track
+    def body() -> None:
+        for step in range(300):
+            comet_ml.get_running_experiment().log_metric("ours", step, step=step)
+        comet_ml.start(mode="create").log_metric("created", 1)
+        comet_ml.Experiment(project_name="another").log_metric("another", 1)
+
+    body()
+    metrics = [experiment.metrics for experiment in laptop.experiments.values()]
+    assert sorted(len(values) for metric in metrics for values in metric.values()) == [1, 1, 300]
+    assert len(laptop.experiments) == 3
+
+
+@pytest.mark.parametrize("online", [True, False])
+def test_experiment_in_the_body_of_an_offline_run_joins_it(canary: Canary, tmp_path: Path, online: bool) -> None:
+    """Whether there is no API key, or the run was asked to be offline."""
+    options: dict[str, Any] = {} if online else {"online": False}
+    if not online:
+        os.environ["COMET_API_KEY"] = CANARY
+
+    @comet_ml_login(project_name="digits", workspace="my-team", secret=NEVER, **options)
+    def body() -> None:
+        for step in range(300):
+            comet_ml.get_running_experiment().log_metric("ours", step, step=step)
+        comet_ml.Experiment().log_metric("theirs", 1)
+
+    body()
+    (archive,) = (tmp_path / "work" / ".cometml-runs").glob("*.zip")
+    with zipfile.ZipFile(archive) as content:
+        messages = content.read("messages.json").decode()
+    assert messages.count('"metricName":"ours"') == 300
+    assert messages.count('"metricName":"theirs"') == 1
+
+
+def test_an_offline_archive_does_not_hold_an_input_equal_to_the_api_key(canary: Canary) -> None:
+    os.environ["COMET_API_KEY"] = CANARY
+
+    @comet_ml_login(project_name="digits", workspace="my-team", secret=NEVER, online=False)
+    def body(innocent: str) -> None: ...
+
+    body(CANARY)
+
+
+def test_keywords_count_beside_an_experiment_config(laptop: CometServer) -> None:
+    @comet_ml_login(
+        project_name="digits",
+        workspace="my-team",
+        secret=NEVER,
+        experiment_config=comet_ml.ExperimentConfig(name="x"),
+        tags=["a"],
+        auto_metric_logging=False,
+    )
+    def body() -> None:
+        experiment = comet_ml.get_running_experiment()
+        assert experiment.get_tags() == ["a"]
+        assert experiment.auto_metric_logging is False
+
+    body()
+    assert laptop.only_experiment.name == "x"
+
+
+@pytest.mark.newest
+def test_a_name_in_a_configuration_file_is_kept(laptop: CometServer, tmp_path: Path) -> None:
+    (tmp_path / "home" / ".comet.config").write_text("[comet_start]\nexperiment_name = mine\n")
+    pipeline()
+    assert laptop.only_experiment.name == "mine"
+
+
+def test_a_notebook_is_not_stopped_by_a_question(canary: Canary, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.ps1", ">>> ", raising=False)
+    monkeypatch.setattr("getpass.getpass", lambda *args: pytest.fail("somebody was asked for a key"))
+    pipeline()
+
+
+def test_another_library_s_wrapper_around_the_sdk_stays(laptop: CometServer) -> None:
+    original = comet_ml.Experiment.__init__
+
+    @functools.wraps(original)
+    def theirs(self: Any, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+
+    comet_ml.Experiment.__init__ = theirs
+    try:
+        pipeline()
+        assert comet_ml.Experiment.__init__ is theirs
+    finally:
+        comet_ml.Experiment.__init__ = original

@@ -56,7 +56,7 @@ def test_an_unknown_keyword_is_refused_with_the_nearest_name(keyword: str, neare
 
 
 @pytest.mark.parametrize(
-    "keyword", ["log_code", "online", "mode", "directory", "timeout_upload", "system_cpu_interval", "tags", "api_key"]
+    "keyword", ["log_code", "source", "directory", "timeout_upload", "system_cpu_interval", "tags", "api_key"]
 )
 def test_keywords_of_the_sdk_pass(keyword: str) -> None:
     comet_ml_login(**GOOD, **{keyword: "x"})
@@ -70,6 +70,25 @@ def test_known_keywords_pass_without_asking_the_sdk(monkeypatch: pytest.MonkeyPa
 def test_project_is_refused_as_a_second_name_of_project_name() -> None:
     with pytest.raises(InvalidOptionError, match=r"project='other' is another name of `project_name`"):
         comet_ml_login(**GOOD, project="other")
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"), [("mode", "bogus"), ("online", "no"), ("online", 0), ("disabled", "no"), ("api_key", 3)]
+)
+def test_a_keyword_with_a_value_that_cannot_be_is_refused(keyword: str, value: Any) -> None:
+    with pytest.raises(InvalidOptionError, match=f"`{keyword}` must be"):
+        comet_ml_login(**GOOD, **{keyword: value})
+
+
+@pytest.mark.parametrize("host", ["https://", "http:///x", "http://[::1", "ftp://x", "http://a b", "http://x:99999"])
+def test_a_host_that_is_no_web_address_is_refused(host: str) -> None:
+    with pytest.raises(InvalidOptionError, match="`host` must be the address of a Comet service"):
+        comet_ml_login(**GOOD, host=host)
+
+
+def test_a_callable_that_needs_arguments_is_refused() -> None:
+    with pytest.raises(InvalidOptionError, match="callable without arguments"):
+        comet_ml_login(**{**GOOD, "secret": lambda name: name})  # type: ignore[dict-item]
 
 
 @pytest.mark.parametrize("log_inputs", ["epochs", 3, None, [1], {"epochs": 1}])

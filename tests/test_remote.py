@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from conftest import CANARY, SECRET_VARIABLE, Canary, InPod
 from flytekit import Secret, task
 from flytekitplugins.comet_ml import APIKeyError, APIKeyRejectedError, WorkspaceAccessError, comet_ml_login
 from flytekitplugins.comet_ml.experiment_key import link_suffix
+from pod import Pod
 
 SECRET = Secret(group="comet-ml", key="comet-ml-api-key")
 KEY = "ahq8bl2jkbsf7wxd4mznn00" + link_suffix("digits", "my-team")
@@ -327,3 +329,78 @@ def test_a_second_task_s_server_is_asked_about_its_own_experiment(comet: CometSe
         tracked(other, experiment_key="e" * 32)()
         assert len(comet.requests) == before
         assert "loss" in other.experiments["e" * 32].metrics
+
+
+def test_the_server_of_one_call_s_key_is_not_that_of_the_next(comet: CometServer, in_pod: InPod) -> None:
+    def with_key(key: str, **options: Any) -> Any:
+        return tracked(comet, secret=lambda: key, host="https://www.comet.com", **options)
+
+    with CometServer() as other, in_pod():
+        comet.accepted_keys = None
+        with_key(embedding(comet.url))()
+        with_key(embedding(other.url))()
+        assert {request.api_key for request in comet.requests} - {None} == {embedding(comet.url)}
+        assert {request.api_key for request in other.requests} - {None} == {embedding(other.url)}
+        before = len(comet.requests) + len(other.requests)
+        tracked(comet, secret=lambda: "plain", host="http://127.0.0.1:9")()
+        assert len(comet.requests) + len(other.requests) == before
+
+
+def test_a_configuration_file_under_a_tilde_is_read_as_the_sdk_reads_it(
+    comet: CometServer, in_pod: InPod, tmp_path: Path
+) -> None:
+    (tmp_path / "home" / "my.config").write_text(f"[comet]\nurl_override = {comet.url}/clientlib/\n")
+    with in_pod(COMET_CONFIG="~/my.config"):
+        tracked(comet, host="http://127.0.0.1:9")()
+    assert comet.only_experiment.metrics["loss"] == [(None, 0.5)]
+
+
+def test_a_keyword_that_is_none_takes_nothing_away(comet: CometServer, in_pod: InPod) -> None:
+    with in_pod(COMET_URL_OVERRIDE=f"{comet.url}/clientlib/"):
+        tracked(comet, host="http://127.0.0.1:9", url_override=None)()
+    assert comet.only_experiment.metrics["loss"] == [(None, 0.5)]
+
+
+def test_a_disabled_run_asks_about_no_key_in_a_file_either(comet: CometServer, in_pod: InPod, tmp_path: Path) -> None:
+    (tmp_path / "work" / ".env").write_text(
+        f"COMET_EXPERIMENT_KEY={'b' * 32}\nCOMET_API_KEY=x\nCOMET_URL_OVERRIDE={comet.url}/clientlib/\n"
+    )
+    with in_pod():
+        tracked(comet, disabled=True)()
+    assert comet.requests == []
+
+
+def test_a_handler_of_the_sdk_s_inner_loggers_does_not_see_the_key(comet: CometServer, in_pod: InPod) -> None:
+    comet.accepted_keys = {"another"}
+    seen: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: seen.append(record.getMessage())  # type: ignore[method-assign]
+    inner = logging.getLogger("comet_ml.config.config_init")
+    inner.addHandler(handler)
+    try:
+        with in_pod(), pytest.raises(APIKeyRejectedError):
+            tracked(comet)()
+    finally:
+        inner.removeHandler(handler)
+    assert CANARY not in "".join(seen)
+
+
+def test_a_log_file_of_the_sdk_at_debug_does_not_hold_the_key(comet: CometServer, pod: Pod) -> None:
+    source = """
+import logging
+import os
+from flytekit import Secret, task
+from flytekitplugins.comet_ml import comet_ml_login
+
+@task
+@comet_ml_login(
+    project_name="digits", workspace="my-team", secret=Secret(group="comet-ml", key="comet-ml-api-key"),
+    host=os.environ.get("COMET_HOST_FOR_TESTS", "https://comet.invalid"),
+)
+def train() -> None: ...
+"""
+    run = pod.run(source, "train", environment={"COMET_LOGGING_FILE": "comet.log", "COMET_LOGGING_FILE_LEVEL": "debug"})
+    assert run.error == ""
+    log = (run.directory / "work" / "comet.log").read_text()
+    assert "DEBUG" in log
+    assert CANARY not in log

@@ -23,18 +23,42 @@ def test_a_layer_leaves_the_environment_as_it_was() -> None:
 
 def test_the_newest_layer_is_in_force_without_what_the_others_say() -> None:
     environ: dict[str, str] = {}
-    outer, inner = SettingsLayer(environ), SettingsLayer(environ)
+    outer = SettingsLayer(environ)
     outer.set({"COMET_EXPERIMENT_KEY": "outer"})
+    inner = SettingsLayer(environ)
     assert environ == {}
     inner.remove()
     assert environ == {"COMET_EXPERIMENT_KEY": "outer"}
     outer.remove()
 
 
+def test_what_code_under_a_layer_has_set_is_there_in_and_after_a_nested_one() -> None:
+    environ = {"COMET_WORKSPACE": "mine"}
+    outer = SettingsLayer(environ)
+    outer.set({"COMET_EXPERIMENT_KEY": "outer", "COMET_WORKSPACE": "outer"})
+    environ["COMET_DISABLE_AUTO_LOGGING"] = "1"
+    inner = SettingsLayer(environ)
+    inner.set({"COMET_PROJECT_NAME": "inner"})
+    assert environ == {
+        "COMET_WORKSPACE": "mine",
+        "COMET_DISABLE_AUTO_LOGGING": "1",
+        "COMET_PROJECT_NAME": "inner",
+    }
+    inner.remove()
+    assert environ == {
+        "COMET_WORKSPACE": "outer",
+        "COMET_EXPERIMENT_KEY": "outer",
+        "COMET_DISABLE_AUTO_LOGGING": "1",
+    }
+    outer.remove()
+    assert environ == {"COMET_WORKSPACE": "mine"}
+
+
 def test_layers_come_off_in_any_order() -> None:
     environ = {"COMET_WORKSPACE": "mine"}
-    first, second = SettingsLayer(environ), SettingsLayer(environ)
+    first = SettingsLayer(environ)
     first.set({"COMET_WORKSPACE": "first", "COMET_API_KEY": "k1"})
+    second = SettingsLayer(environ)
     second.set({"COMET_WORKSPACE": "second"})
     assert environ == {"COMET_WORKSPACE": "second"}
     first.remove()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,7 +17,19 @@ def check_secret(secret: object) -> None:
     Raises:
         InvalidOptionError: With the type of what was given. Not with its value: people pass the key itself.
     """
-    if isinstance(secret, Secret) or (callable(secret) and not isinstance(secret, type)):
+    if isinstance(secret, Secret):
+        return
+    if callable(secret) and not isinstance(secret, type):
+        try:
+            inspect.signature(secret).bind()
+        except TypeError:
+            raise InvalidOptionError(
+                f"comet_ml_login: `secret` must be callable without arguments; "
+                f"{getattr(secret, '__qualname__', type(secret).__name__)!r} needs some."
+            ) from None
+        except ValueError:
+            # Some builtins do not tell their parameters.
+            return
         return
     raise InvalidOptionError(
         f"comet_ml_login: `secret` must be a flytekit.Secret or a callable that returns the API key, not a "

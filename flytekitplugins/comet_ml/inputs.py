@@ -13,9 +13,14 @@ from typing import Any
 MAX_LENGTH = 1000
 """Characters of a string that are logged."""
 
-_SECRET_WORDS = ("password", "passwd", "passphrase", "pwd", "token", "secret", "key", "credential")
-# Ordinary words that end like one of the above.
+_SECRET_STEMS = ("password", "passwd", "passphrase", "secret", "credential", "apikey", "token")
+_SECRET_WORDS = frozenset({"auth", "pass", "pwd"})
+# Ordinary words that look like one of the above, or like a key.
+_INNOCENT_STEMS = ("tokeniz", "tokenis", "secretar", "keyboard", "keyword", "keypoint", "keyframe", "keynote")
 _INNOCENT_WORDS = frozenset({"donkey", "hockey", "jockey", "monkey", "turkey", "whiskey"})
+_COUNTING_WORDS = frozenset(
+    {"avg", "count", "limit", "max", "mean", "min", "n", "new", "num", "number", "per", "total", "vocab"}
+)
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 _NOT_LOGGED = object()
@@ -63,28 +68,42 @@ def parameters(
     return {name: value for name, value in logged.items() if not any(secret in str(value) for secret in secrets)}
 
 
-def speaks_of_a_secret(name: str, *, plural: bool = True) -> bool:
+def speaks_of_a_secret(name: str) -> bool:
     """Whether a name has a word in it that stands for something secret: ``api_key``, ``hfToken``, ``dbpassword``.
 
-    A word counts at the end of a longer one too; ``tokenizer`` and ``keyboard`` do not.
-
-    Args:
-        name: Name of an input or field.
-        plural: Whether the plural counts as well.
+    Ordinary words such as ``tokenizer`` and ``keyboard`` do not.
     """
-    words = [word.lower() for word in _WORD.findall(name)]
-    if plural:
-        words += [word.removesuffix("s") for word in words]
-    return any(word.endswith(_SECRET_WORDS) and word not in _INNOCENT_WORDS for word in words)
+    return any(_is_secret(word) for word in _words(name))
 
 
-def _add(logged: dict[str, Any], name: str, value: Any) -> None:
-    # Numbers are counts where the name is a plural: max_tokens=512 is no secret.
-    if speaks_of_a_secret(name, plural=not isinstance(value, (int, float))):
+def _words(name: str) -> list[str]:
+    return [word.lower() for word in _WORD.findall(name)]
+
+
+def _is_secret(word: str) -> bool:
+    singular = word.removesuffix("s")
+    if word.startswith(_INNOCENT_STEMS) or singular in _INNOCENT_WORDS:
+        return False
+    return word in _SECRET_WORDS or any(stem in word for stem in _SECRET_STEMS) or _is_key(singular)
+
+
+def _is_key(word: str) -> bool:
+    return word.startswith("key") or word.endswith("key")
+
+
+def _is_count(name: str, value: object) -> bool:
+    """Whether this is a number of things: ``max_tokens=512`` is no secret."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and not _COUNTING_WORDS.isdisjoint(_words(name)) and any(w.endswith("s") for w in _words(name))
+
+
+def _add(logged: dict[str, Any], name: str, value: Any, within: tuple[int, ...] = ()) -> None:
+    if speaks_of_a_secret(name) and not _is_count(name, value):
         return
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        for field in dataclasses.fields(value):
-            _add(logged, f"{name}.{field.name}", getattr(value, field.name, None))
+        if id(value) not in within:
+            for field in dataclasses.fields(value):
+                _add(logged, f"{name}.{field.name}", getattr(value, field.name, None), (*within, id(value)))
         return
     shown = _shown(value)
     if shown is not _NOT_LOGGED:

@@ -19,6 +19,8 @@ from .settings import SettingsLayer, rendered, variable
 COMET_HOSTS = frozenset({"comet.com", "www.comet.com", "comet.ml", "www.comet.ml"})
 """Comet's own service, which the SDK talks to by itself."""
 
+COMET_SERVICE = "https://www.comet.com"
+
 URL_OVERRIDE = "COMET_URL_OVERRIDE"
 
 
@@ -29,7 +31,8 @@ def server_settings(
 
     `comet_ml.login` has no argument that works for both, hence the environment. What names a server more explicitly
     keeps its precedence: a `url_override` keyword, `COMET_URL_OVERRIDE` (environment or configuration file), and an
-    API key that embeds its server.
+    API key that embeds its server. The last, and Comet's own service, are spelt out too: the SDK would otherwise keep
+    the server of the first key that it sees for all keys of the process.
 
     Args:
         sdk: The `comet_ml` module.
@@ -38,16 +41,18 @@ def server_settings(
         login_kwargs: The decorator's other keywords.
         environ: The environment of the process.
     """
-    if login_kwargs.get("url_override"):
+    if login_kwargs.get("url_override") or comet.names_server(sdk, environ):
         return {}
-    if urlsplit(host).hostname in COMET_HOSTS or comet.names_server(sdk, environ) or comet.embeds_server(sdk, api_key):
-        return {}
-    return {URL_OVERRIDE: f"{host}/clientlib/"}
+    server = comet.embedded_server(sdk, api_key)
+    if server is None:
+        server = COMET_SERVICE if urlsplit(host).hostname in COMET_HOSTS else host
+    return {URL_OVERRIDE: f"{server.rstrip('/')}/clientlib/"}
 
 
 def login_settings(arguments: Mapping[str, Any]) -> dict[str, str | None]:
-    """Environment variables that mean what `arguments` of `comet_ml.login` say. Never the API key."""
-    return {variable(name): rendered(value) for name, value in settings_of(arguments).items() if name != "api_key"}
+    """Environment variables that mean what `arguments` of `comet_ml.login` say, None nothing. Never the API key."""
+    settings = settings_of(arguments)
+    return {variable(n): rendered(v) for n, v in settings.items() if n != "api_key" and v is not None}
 
 
 def log_in(
@@ -72,7 +77,7 @@ def log_in(
         # A key that somebody types at the SDK's prompt is theirs to save: only one that we pass is kept from disk.
         if arguments.get("api_key") is not None:
             meaningless.add(stack.enter_context(_unsaved(layer)))
-            if isinstance(sdk, ModuleType):
+            if type(sdk) is ModuleType:
                 # It says where to save the API key, and nothing else.
                 arguments.pop("directory", None)
         heard = stack.enter_context(log_filter.listening(meaningless))
@@ -93,7 +98,7 @@ def _unsaved(layer: SettingsLayer) -> Iterator[str]:
     Yields:
         The path of the place.
     """
-    configured = Path(layer.environ.get("COMET_CONFIG") or "")
+    configured = Path(layer.environ.get("COMET_CONFIG") or "").expanduser()
     if configured.is_dir():
         configured /= ".comet.config"
     with ExitStack() as stack:

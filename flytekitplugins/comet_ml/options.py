@@ -7,6 +7,7 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ParamSpec
+from urllib.parse import urlsplit
 
 from . import sdk
 from .errors import InvalidOptionError
@@ -74,6 +75,8 @@ COMMON_SETTINGS = frozenset(
         "url_override",
     }
 )
+
+_KINDS = {"api_key": str, "disabled": bool, "mode": str, "online": bool, "source": str}
 
 _NOT_SETTINGS = (LOGIN_ARGUMENTS | START_ARGUMENTS | EXPERIMENT_CONFIG_ARGUMENTS) - COMMON_SETTINGS
 
@@ -166,12 +169,26 @@ def check_experiment_key(value: str | None) -> None:
 
 
 def web_address(host: str) -> str:
-    """The address of a Comet host, with its scheme and without a slash at its end."""
+    """The address of a Comet host, with its scheme and without a slash at its end.
+
+    Raises:
+        InvalidOptionError: For what is no address of a web server.
+    """
     check_text("host", host)
     address = host.strip().rstrip("/")
-    if "://" not in address:
+    if "://" not in host:
         logger.warning("comet_ml_login: host=%r has no scheme; taking https://%s.", host, address)
         address = f"https://{address}"
+    try:
+        parts = urlsplit(address)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        valid = False
+    if not valid or any(character.isspace() for character in address):
+        raise InvalidOptionError(
+            "comet_ml_login: `host` must be the address of a Comet service, such as https://www.comet.com, not "
+            f"{host!r}."
+        )
     return address
 
 
@@ -213,6 +230,13 @@ def check_keywords(login_kwargs: Mapping[str, Any]) -> None:
         raise InvalidOptionError(
             f"comet_ml_login: project={login_kwargs['project']!r} is another name of `project_name`; give only that."
         )
+    for name, kind in _KINDS.items():
+        value = login_kwargs.get(name)
+        if value is not None and not isinstance(value, kind):
+            shown = type(value).__name__ if name == "api_key" else repr(value)
+            raise InvalidOptionError(f"comet_ml_login: `{name}` must be a {kind.__name__}, not {shown}.")
+    if login_kwargs.get("mode") is not None:
+        check_choice("mode", login_kwargs["mode"], ("get_or_create", "get", "create"))
     _check_names("comet_ml_login", login_kwargs, COMMON_SETTINGS | _NOT_SETTINGS, sdk.known_arguments)
 
 

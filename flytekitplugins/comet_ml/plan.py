@@ -71,9 +71,10 @@ class SessionPlan:
         given = self.experiment_config
         if given is None or isinstance(given, Mapping):
             return {**keywords, **(given or {})}
-        # An ExperimentConfig is no dataclass: its attributes are its arguments.
-        fields = {name: getattr(given, name, None) for name in EXPERIMENT_CONFIG_ARGUMENTS}
-        if not fields["disabled"]:
-            # It does not tell "not given" from "not disabled".
-            fields["disabled"] = None
-        return {**keywords, **{name: value for name, value in fields.items() if value is not None}}
+        # An ExperimentConfig is no dataclass: its attributes are its arguments. Those that are as in a fresh one were
+        # not given.
+        fresh, names = type(given)(), ("_disabled", *EXPERIMENT_CONFIG_ARGUMENTS - {"disabled"})
+        fields = {name: getattr(given, name) for name in names if getattr(given, name) != getattr(fresh, name)}
+        if "_disabled" in fields:
+            fields["disabled"] = fields.pop("_disabled")
+        return {**keywords, **fields}

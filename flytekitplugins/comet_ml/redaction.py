@@ -43,13 +43,18 @@ class SDKLogFilter(logging.Filter):
         self._listeners: dict[int, tuple[list[BaseException], frozenset[str]]] = {}
 
     def install(self) -> None:
-        """Put the filter on every handler that records of the SDK's logger reach."""
-        logger: logging.Logger | None = logging.getLogger(_SDK_LOGGER)
-        while logger is not None:
-            for handler in logger.handlers:
-                handler.addFilter(self)
-                self._handlers.append(handler)
-            logger = logger.parent if logger.propagate else None
+        """Put the filter on every handler that records of the SDK's loggers reach."""
+        loggers = [logging.getLogger(_SDK_LOGGER)]
+        loggers += [
+            child
+            for name, child in logging.root.manager.loggerDict.items()
+            if name.startswith(f"{_SDK_LOGGER}.") and isinstance(child, logging.Logger)
+        ]
+        for logger in loggers:
+            for handler in _handlers_of(logger):
+                if handler not in self._handlers:
+                    handler.addFilter(self)
+                    self._handlers.append(handler)
 
     def remove(self) -> None:
         """Take the filter off again."""
@@ -101,3 +106,10 @@ class SDKLogFilter(logging.Filter):
             if any(secret in text for secret in self.secrets):
                 # A formatter takes the text that is there, and would else format the exception with the key in it.
                 record.exc_info, record.exc_text = None, masked(text, self.secrets)
+
+
+def _handlers_of(logger: logging.Logger) -> Iterator[logging.Handler]:
+    current: logging.Logger | None = logger
+    while current is not None:
+        yield from current.handlers
+        current = current.parent if current.propagate else None

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import threading
 import types
 from collections.abc import Callable, Iterator
@@ -31,16 +32,20 @@ class Slot:
     Attributes:
         experiment: What is running in the call; None until one is started.
         before: What was running in the process before the call.
+        outer: What was running in the context before the call: its caller's experiment.
         arguments: What a bare `comet_ml.start` in the call means: workspace, project, key.
         closed: Whether whatever is opened in the call is to be disabled.
-        joins: Whether this SDK's `Experiment()` can join an experiment that exists.
+        passing: Whether an entrance has let a call through, and so lets those pass that the SDK makes in it.
+        joins: Whether this SDK's `Experiment()` can continue an experiment that has ended.
     """
 
-    def __init__(self, before: Any) -> None:
+    def __init__(self, before: Any, outer: Any) -> None:
         self.experiment: Any = None
         self.before = before
+        self.outer = outer
         self.arguments: dict[str, Any] = {}
         self.closed = False
+        self.passing = False
         self.joins = False
 
 
@@ -52,7 +57,7 @@ def own_experiment(sdk: Any) -> Iterator[Slot]:
         sdk: The `comet_ml` module.
     """
     with _lock:
-        slot = Slot(_process_wide(sdk))
+        slot = Slot(_process_wide(sdk), sdk.get_running_experiment())
         if not _slots:
             _install(sdk)
         if not _by_context(sdk):
@@ -126,10 +131,11 @@ _REPLACEMENTS: dict[str, Callable[..., Any]] = {
     "set_global_experiment": _setter,
 }
 _originals: dict[str, Any] = {}
+_replaced: dict[str, Any] = {}
 
 
 def _by_context(sdk: Any) -> bool:
-    return "set_global_experiment" in _originals or not isinstance(sdk, types.ModuleType)
+    return "set_global_experiment" in _originals or type(sdk) is not types.ModuleType
 
 
 def _process_wide(sdk: Any) -> Any:
@@ -151,10 +157,12 @@ def _install(sdk: Any) -> None:
         entrance = getattr(sdk, name, None)
         if isinstance(entrance, type) and "__init__" in vars(entrance):
             _originals[name] = vars(entrance)["__init__"]
-            setattr(entrance, "__init__", _entrance(entrance, _originals[name]))  # noqa: B010
-    if isinstance(sdk, types.ModuleType):
+            _replaced[name] = _entrance(sdk, entrance, _originals[name])
+            setattr(entrance, "__init__", _replaced[name])  # noqa: B010
+    if type(sdk) is types.ModuleType:
         _originals["start"] = sdk.start
-        setattr(sdk, "start", _start(sdk, sdk.start))  # noqa: B010
+        _replaced["start"] = _start(sdk, sdk.start)
+        setattr(sdk, "start", _replaced["start"])  # noqa: B010
 
 
 def _uninstall(sdk: Any) -> None:
@@ -162,8 +170,9 @@ def _uninstall(sdk: Any) -> None:
         if name in _REPLACEMENTS:
             getattr(sdk.config, name).__code__ = original
         elif name == "start":
-            sdk.start = original
-        else:
+            if sdk.start is _replaced[name]:
+                sdk.start = original
+        elif vars(getattr(sdk, name))["__init__"] is _replaced[name]:
             setattr(getattr(sdk, name), "__init__", original)  # noqa: B010
     _originals.clear()
 
@@ -172,7 +181,7 @@ def _uninstall(sdk: Any) -> None:
 
 
 def _can_join(sdk: Any) -> bool:
-    """Whether `Experiment()` can continue an experiment that exists: `enable_get_or_create_mode`, from 3.49 on.
+    """Whether an `Experiment` can continue one that exists and has ended: `enable_get_or_create_mode`, from 3.49 on.
 
     Without it, such an object is dead and drops everything that is logged to it. `start` uses the same argument, and
     the constructor takes it as one of its undocumented ones.
@@ -188,40 +197,99 @@ def _start(sdk: Any, original: Callable[..., Any]) -> Callable[..., Any]:
     def start(*args: Any, **kwargs: Any) -> Any:
         slot = _current.get()
         if slot is not None and slot.closed:
-            # Without arguments: about a key, even a disabled experiment's, the server would be asked.
-            return original(experiment_config=sdk.ExperimentConfig(disabled=True))
-        if slot is None or slot.experiment is None:
+            running = slot.experiment
+            return running if running is not None and not running.ended else sdk.Experiment(disabled=True)
+        if slot is None or slot.experiment is None or slot.passing:
             return original(*args, **kwargs)
         given = signature.bind_partial(*args, **kwargs).arguments
-        if given.get("experiment_key") is None and given.get("mode") != "create":
-            for name, value in slot.arguments.items():
-                if given.get(name) is None and name in signature.parameters:
-                    kwargs[name] = value
-        return original(*args, **kwargs)
+        if given.get("mode") == "create" or _is_another(slot, given):
+            return _beside(slot, lambda: original(*args, **kwargs))
+        for name, value in slot.arguments.items():
+            if given.get(name) is None and name in signature.parameters:
+                kwargs[name] = value
+        with _passing(slot):
+            return original(*args, **kwargs)
 
     return start
 
 
-def _entrance(entrance: type, original: Callable[..., Any]) -> Callable[..., Any]:
+def _entrance(sdk: Any, entrance: type, original: Callable[..., Any]) -> Callable[..., Any]:
     signature = inspect.signature(original)
+    existing = sdk.ExistingExperiment
 
     @functools.wraps(original)
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
         slot = _current.get()
-        # A subclass comes by here again, through its own constructor.
-        if slot is None or type(self) is not entrance:
+        # ExistingExperiment comes by here again, through the constructor of its base.
+        if slot is None or (entrance is not existing and isinstance(self, existing)):
             original(self, *args, **kwargs)
-        elif slot.closed:
-            given = signature.bind_partial(self, *args, **kwargs).arguments
+            return
+        given = _flat(signature.bind_partial(self, *args, **kwargs).arguments)
+        key = given.get("experiment_key") or given.get("previous_experiment")
+        if slot.closed:
             given = {name: value for name, value in given.items() if name in ("project_name", "workspace")}
-            if "previous_experiment" in signature.parameters:
+            if entrance is existing:
                 given["previous_experiment"] = "0" * 32
             original(self, **given, disabled=True)
+        elif slot.experiment is None or slot.passing or given.get("disabled"):
+            original(self, *args, **kwargs)
+        elif _is_another(slot, {**given, "experiment_key": key}) or given.get("step_copy") is not None:
+            _beside(slot, lambda: original(self, *args, **kwargs))
+        elif not slot.experiment.ended and _alias(sdk, self, slot.experiment):
+            sdk.config.set_global_experiment(self)
+        elif slot.joins and entrance is not existing:
+            kwargs = {"enable_get_or_create_mode": True, **kwargs, "experiment_key": slot.arguments["experiment_key"]}
+            original(self, *args, **kwargs)
         else:
-            key = slot.arguments.get("experiment_key")
-            joins = slot.joins and "previous_experiment" not in signature.parameters
-            if joins and key and kwargs.get("experiment_key") in (None, key):
-                kwargs = {"enable_get_or_create_mode": True, **kwargs, "experiment_key": key}
             original(self, *args, **kwargs)
 
     return __init__
+
+
+@contextmanager
+def _passing(slot: Slot) -> Iterator[None]:
+    slot.passing = True
+    try:
+        yield
+    finally:
+        slot.passing = False
+
+
+def _flat(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Bound arguments with those that the SDK takes as further keywords among them."""
+    return {**arguments, **arguments.get("kwargs", {})}
+
+
+def _is_another(slot: Slot, given: dict[str, Any]) -> bool:
+    """Whether arguments ask for another experiment than the call's."""
+    names = {"project": "project_name"}
+    wanted = {names.get(name, name): value for name, value in slot.arguments.items()}
+    return any(given.get(name) not in (None, wanted.get(names.get(name, name))) for name in _DISTINGUISHING)
+
+
+_DISTINGUISHING = ("experiment_key", "project", "project_name", "workspace")
+
+
+def _beside(slot: Slot, open_it: Callable[[], Any]) -> Any:
+    """Open another experiment: the call's own is ended first, since the SDK would drop what it has not sent."""
+    if not slot.experiment.ended:
+        slot.experiment.end()
+    exported = os.environ.pop("COMET_EXPERIMENT_KEY", None)
+    try:
+        with _passing(slot):
+            return open_it()
+    finally:
+        if exported is not None:
+            os.environ["COMET_EXPERIMENT_KEY"] = exported
+
+
+def _alias(sdk: Any, experiment: Any, running: Any) -> bool:
+    """Make an object that is being constructed the running experiment under another name, if their kinds allow it."""
+    kinds = (type(running), sdk.ExistingExperiment)
+    if type(experiment).__module__.split(".")[0] == "comet_ml":
+        experiment.__class__ = type(running)
+    elif any(isinstance(experiment, kind) != isinstance(running, kind) for kind in kinds):
+        # A class of the user's, made for another kind.
+        return False
+    experiment.__dict__ = running.__dict__
+    return True

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
@@ -49,13 +49,13 @@ def setting(sdk: Any, name: str) -> Any:
         return None
 
 
-def is_on(sdk: Any, name: str) -> bool | None:
+def is_on(sdk: Any, name: str, environ: Mapping[str, str]) -> bool | None:
     """A yes-or-no setting, or None where it is not set. An SDK without that setting has it from the environment."""
-    value = setting(sdk, name)
-    if isinstance(value, bool):
-        return value
-    text = os.environ.get(name.replace(".", "_").upper(), "").strip().lower()
-    return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}.get(text)
+    text = environ.get(name.replace(".", "_").upper(), "").strip().lower()
+    if text:
+        return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}.get(text)
+    value = setting(sdk, name) if type(sdk) is ModuleType else None
+    return value if isinstance(value, bool) else None
 
 
 def check_settings(sdk: Any, settings: Mapping[str, Any]) -> None:
@@ -68,7 +68,7 @@ def check_settings(sdk: Any, settings: Mapping[str, Any]) -> None:
     Raises:
         InvalidOptionError: With the setting and what was given.
     """
-    if not isinstance(sdk, ModuleType):
+    if type(sdk) is not ModuleType:
         return
     config = sdk.get_config()
     for key in list(config.keys()):
@@ -93,15 +93,15 @@ def names_server(sdk: Any, environ: Any) -> bool:
     return origin is not None
 
 
-def embeds_server(sdk: Any, api_key: object) -> bool:
-    """Whether an API key carries the address of its own server (``KEY*base64``), which the SDK then talks to."""
+def embedded_server(sdk: Any, api_key: object) -> str | None:
+    """The address of the server that an API key carries (``KEY*base64``), if it does."""
     if not isinstance(api_key, str) or "*" not in api_key:
-        return False
+        return None
     try:
         parsed = importlib.import_module("comet_ml.api_key.comet_api_key").parse_api_key(api_key)
     except (ImportError, AttributeError, ValueError):
-        return False
-    return parsed is not None and parsed.base_url is not None
+        return None
+    return parsed.base_url if parsed is not None else None
 
 
 def forget_clients(sdk: Any) -> None:
@@ -120,6 +120,20 @@ def start_arguments(sdk: Any, *, workspace: str, project_name: str) -> dict[str,
     parameters = inspect.signature(sdk.start).parameters
     named_project = "project" in parameters and "project_name" not in parameters
     return {"workspace": workspace, "project" if named_project else "project_name": project_name}
+
+
+@contextmanager
+def capturing_no_output(experiment: Any) -> Iterator[None]:
+    """While this runs, what is printed is not logged to an experiment, which else captures it for the whole process."""
+    capture: Any = getattr(experiment, "logger", None)
+    if not hasattr(capture, "set_experiment"):
+        yield
+        return
+    capture.set_experiment(None)
+    try:
+        yield
+    finally:
+        capture.set_experiment(experiment)
 
 
 def is_resumed(experiment: Any) -> bool:

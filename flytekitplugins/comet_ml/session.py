@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import MutableMapping
 from contextlib import ExitStack
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import Any
 
 from . import sdk as comet
@@ -50,6 +50,7 @@ class Session:
     def __enter__(self) -> Session:
         with _starting, ExitStack() as undo:
             self._slot = undo.enter_context(own_experiment(self._sdk))
+            undo.enter_context(comet.capturing_no_output(self._slot.outer))
             self._log_filter.install()
             undo.callback(self._log_filter.remove)
             self._layer = SettingsLayer(self._environ)
@@ -77,41 +78,52 @@ class Session:
         """
         plan, arguments = self._plan, self._plan.login_arguments()
         self._layer.set(login_settings(arguments))
+        before = self._slot.before
+        if before is not None and self._environ.get("COMET_EXPERIMENT_KEY") == before.get_key():
+            # The key of the experiment that is set aside.
+            self._layer.set({"COMET_EXPERIMENT_KEY": None})
         if not plan.log_command_line and not self._environ.get(_COMMAND_LINE):
             self._layer.set({_COMMAND_LINE: "0"})
         comet.check_settings(self._sdk, settings_of(plan.login_kwargs))
         self.mode = self._requested_mode()
+        api_key = plan.login_kwargs.get("api_key") or comet.setting(self._sdk, "comet.api_key")
+        self._protect(api_key)
         if self.mode == "disabled":
-            # A disabled experiment that has a key still asks the server about it.
             self._layer.set({"COMET_AUTO_LOG_DISABLE": "1", "COMET_EXPERIMENT_KEY": None})
             return None
         if self.mode == "offline":
             self._layer.set({"COMET_START_ONLINE": "0"})
             return None
         if plan.credentials is not None:
-            arguments["api_key"] = plan.credentials()
-        api_key = arguments.get("api_key") or comet.setting(self._sdk, "comet.api_key")
-        if isinstance(api_key, str):
-            self._log_filter.secrets = spellings(api_key)
+            api_key = arguments["api_key"] = plan.credentials()
+            self._protect(api_key)
         self._layer.set(server_settings(self._sdk, plan.host, api_key, plan.login_kwargs, self._environ))
         comet.forget_clients(self._sdk)
+        asked_for = plan.login_kwargs.get("force") or plan.login_kwargs.get("anonymous")
+        if type(self._sdk) is ModuleType and not api_key and not asked_for:
+            # There is nothing to check, and in a notebook the SDK would stop and ask for a key.
+            return None
         heard = log_in(self._sdk, arguments, self._layer, self._log_filter)
         for error in heard:
             raise_refusal(self._sdk, plan, error, self._log_filter)
-            logger.debug("comet_ml.login logged %s", masked(repr(error), self._log_filter.secrets))
         if arguments.get("api_key"):
             # `login` leaves the key nowhere, and neither `start` nor child processes would find it.
             self._layer.set({variable("api_key"): arguments["api_key"]})
         return next((error for error in heard if comet.is_unreachable(error)), None)
 
+    def _protect(self, api_key: object) -> None:
+        """Keep a key out of the log and the experiment's data."""
+        if isinstance(api_key, str):
+            self._log_filter.secrets |= spellings(api_key)
+
     def _requested_mode(self) -> Mode:
         if not self._plan.primary and self._plan.rank is None:
             return "disabled"
         disabled = self._plan.config_arguments().get("disabled")
-        if disabled if disabled is not None else comet.is_on(self._sdk, "comet.auto_log.disable"):
+        if disabled if disabled is not None else comet.is_on(self._sdk, "comet.auto_log.disable", self._environ):
             return "disabled"
         online = self._plan.login_kwargs.get("online")
-        if (online if online is not None else comet.is_on(self._sdk, "comet.start.online")) is False:
+        if (online if online is not None else comet.is_on(self._sdk, "comet.start.online", self._environ)) is False:
             return "offline"
         return "online"
 
@@ -121,6 +133,8 @@ class Session:
         starter = Starter(self._sdk, self._plan, self.mode, self._layer, self._log_filter)
         self.experiment = starter.start(unreachable)
         self.mode = starter.mode
+        if self.experiment is None:
+            return
         if self._plan.primary:
             starter.describe(self.experiment)
             starter.announce(self.experiment)

@@ -3,8 +3,8 @@
 The SDK reads its settings from the environment, and `comet_ml.login` writes to it: left alone, one task's settings
 stay for the next task in the process. Each session puts a layer on, and takes it off when it ends; calls that
 overlap (nested tasks, threads) take theirs off in any order. The newest layer is in force, on top of what the process
-had before the first one and not of the others: a nested task must not find its parent's experiment key. When the last
-one is off, every COMET_* variable is what it was.
+and its code have set and not of the other layers: a nested task must not find its parent's experiment key. A layer
+that is taken off leaves the COMET_* variables as it found them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ PREFIX = "COMET_"
 
 _lock = threading.RLock()
 # By identity of the environment, since people's tests replace `os.environ` with a dictionary of their own.
-_stacks: dict[int, _Stack] = {}
+_stacks: dict[int, list[SettingsLayer]] = {}
 
 
 def variable(setting: str) -> str:
@@ -55,10 +55,11 @@ class SettingsLayer:
         self.environ = environ
         self._values: dict[str, str | None] = {}
         with _lock:
-            stack = _stacks.get(id(environ))
-            if stack is None:
-                stack = _stacks[id(environ)] = _Stack(environ)
-            stack.layers.append(self)
+            stack = _stacks.setdefault(id(environ), [])
+            self._found = _comet_variables(environ)
+            self._base = stack[-1]._without_it(self._found) if stack else self._found
+            stack.append(self)
+            self.apply()
 
     def set(self, values: Mapping[str, str | None]) -> None:
         """Set variables; None takes a variable away for as long as the layer is on.
@@ -75,37 +76,50 @@ class SettingsLayer:
         self.apply()
 
     def apply(self) -> None:
-        """Make the environment what the layers say, whatever was written to it meanwhile."""
+        """Make the environment what this layer says, if it is in force, whatever was written to it meanwhile."""
         with _lock:
-            stack = _stacks.get(id(self.environ))
-            if stack is not None:
-                stack.apply()
+            if _stacks[id(self.environ)][-1] is self:
+                _replace(self.environ, self._applied())
 
     def remove(self) -> None:
         """Take the layer off; a second time does nothing."""
         with _lock:
-            stack = _stacks.get(id(self.environ))
-            if stack is None or self not in stack.layers:
+            stack = _stacks.get(id(self.environ), [])
+            if self not in stack:
                 return
-            stack.layers.remove(self)
-            stack.apply()
-            if not stack.layers:
+            position = stack.index(self)
+            stack.remove(self)
+            if position < len(stack):
+                # What the next one will leave behind is not this one's any more.
+                stack[position]._found = self._found
+            else:
+                _replace(self.environ, self._found)
+            if not stack:
                 del _stacks[id(self.environ)]
 
+    def _applied(self) -> dict[str, str]:
+        return {name: value for name, value in {**self._base, **self._values}.items() if value is not None}
 
-class _Stack:
-    def __init__(self, environ: MutableMapping[str, str]) -> None:
-        self.environ = environ
-        self.before = {name: value for name, value in environ.items() if name.startswith(PREFIX)}
-        self.layers: list[SettingsLayer] = []
+    def _without_it(self, variables: Mapping[str, str]) -> dict[str, str]:
+        """What variables would be without this layer: where it is still in force, what it covers."""
+        applied, without = self._applied(), dict(self._base)
+        for name in {*variables, *applied}:
+            if variables.get(name) != applied.get(name):
+                # Code has set it since.
+                without.pop(name, None)
+                if name in variables:
+                    without[name] = variables[name]
+        return without
 
-    def apply(self) -> None:
-        wanted: dict[str, str | None] = dict(self.before)
-        if self.layers:
-            wanted.update(self.layers[-1]._values)
-        for name in [name for name in self.environ if name.startswith(PREFIX)]:
-            if wanted.get(name) is None:
-                del self.environ[name]
-        for name, value in wanted.items():
-            if value is not None and self.environ.get(name) != value:
-                self.environ[name] = value
+
+def _comet_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environ.items() if name.startswith(PREFIX)}
+
+
+def _replace(environ: MutableMapping[str, str], wanted: Mapping[str, str]) -> None:
+    for name in _comet_variables(environ):
+        if name not in wanted:
+            del environ[name]
+    for name, value in wanted.items():
+        if environ.get(name) != value:
+            environ[name] = value

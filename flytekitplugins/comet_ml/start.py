@@ -52,7 +52,8 @@ class Starter:
         with self._log_filter.listening() as heard:
             try:
                 experiment = self._started()
-                if experiment.alive:
+                # A mocked SDK may have nothing to give.
+                if experiment is None or experiment.alive:
                     return experiment
             except Exception as raised:
                 error = raised
@@ -96,22 +97,22 @@ class Starter:
 
     def _started(self) -> Any:
         plan = self._plan
+        if self.mode == "disabled":
+            # `start` would ask the server about a key, which can stand in a file as well.
+            return self._sdk.Experiment(disabled=True)
         arguments = comet.start_arguments(self._sdk, workspace=plan.workspace, project_name=plan.project_name)
-        if plan.experiment_key and self.mode != "disabled":
+        if plan.experiment_key:
             arguments["experiment_key"] = plan.experiment_key
         if plan.login_kwargs.get("mode") is not None:
             arguments["mode"] = plan.login_kwargs["mode"]
-        if self.mode != "disabled":
-            arguments["online"] = self.mode == "online"
+        arguments["online"] = self.mode == "online"
         return self._sdk.start(**arguments, experiment_config=self._config())
 
     def _config(self) -> Any:
-        config = self._sdk.ExperimentConfig(
-            **{**self._plan.config_arguments(), **({"disabled": True} if self.mode == "disabled" else {})}
-        )
+        config = self._sdk.ExperimentConfig(**self._plan.config_arguments())
         # The SDK would log the file that calls `start`, and the command, as the experiment's code: this plugin's and
         # Flyte's. Where the function is in no file (a notebook), the SDK logs the notebook instead.
-        self._logs_code = config.log_code
+        self._logs_code = getattr(config, "log_code", None)
         if self._plan.source_file or self._plan.remote:
             config.log_code = False
         return config
@@ -138,9 +139,9 @@ class Starter:
             )
 
     def _has_name(self) -> bool:
-        environ = self._layer.environ
-        named = environ.get("COMET_START_EXPERIMENT_NAME") or environ.get("COMET_EXPERIMENT_NAME")
-        return bool(named or self._plan.config_arguments().get("name"))
+        named = [comet.setting(self._sdk, name) for name in ("comet.start.experiment_name", "comet.experiment_name")]
+        named += [self._plan.config_arguments().get("name"), self._layer.environ.get("COMET_START_EXPERIMENT_NAME")]
+        return any(isinstance(name, str) and name for name in named)
 
     def announce(self, experiment: Any) -> None:
         """Say in the log where the experiment is, in one line."""

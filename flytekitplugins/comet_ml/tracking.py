@@ -6,6 +6,7 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeVar, overload
 
 from flytekit import Secret
@@ -249,7 +250,7 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
             experiment_key=experiment_key,
             credentials=credentials,
             remote=not identity.local,
-            log_command_line=identity.local and not os.path.basename(sys.argv[0]).startswith("pyflyte"),
+            log_command_line=identity.local and not Path(sys.argv[0]).name.startswith("pyflyte"),
             source_file=source_file(function),
             start=self.start,
             login_kwargs=self.login_kwargs,
