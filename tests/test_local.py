@@ -142,7 +142,6 @@ def test_an_illegal_key_is_an_error_before_anything_is_posted(laptop: CometServe
     ],
     ids=["start", "start-workspace", "start-config", "Experiment", "Experiment-project", "ExistingExperiment"],
 )
-@pytest.mark.newest
 def test_a_body_that_opens_an_experiment_joins_ours(laptop: CometServer, call: Any) -> None:
     @track
     def body() -> None:

@@ -272,7 +272,6 @@ def test_an_offline_experiment_needs_no_secret(
     assert archive.name.startswith(KEY)
 
 
-@pytest.mark.newest
 def test_experiment_in_the_body_joins_and_loses_nothing(comet: CometServer, in_pod: InPod) -> None:
     @task
     @comet_ml_login(project_name="digits", workspace="my-team", secret=SECRET, host=comet.url)
@@ -302,24 +301,34 @@ def test_a_setting_that_the_sdk_cannot_read_is_an_error_that_names_it(comet: Com
         tracked(comet, timeout_cleaning="soon")()
 
 
-def test_experiment_in_the_body_is_never_dead(
+def test_an_experiment_of_the_body_s_own_is_warned_about(
     comet: CometServer, in_pod: InPod, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """On an SDK whose constructor cannot join, it is an experiment of its own, and one warning says so."""
-
     @comet_ml_login(project_name="digits", workspace="my-team", secret=SECRET, host=comet.url)
     def train() -> None:
         comet_ml.get_running_experiment().log_metric("ours", 1)
-        comet_ml.Experiment().log_metric("theirs", 1)
+        comet_ml.Experiment(project_name="another").log_metric("theirs", 1)
 
     with in_pod():
         train()
     (theirs,) = [experiment for experiment in comet.experiments.values() if "theirs" in experiment.metrics]
+    assert theirs.project == "another"
     assert theirs.others["flyte_execution"] == "ahq8bl2jkbsf7wxd4mzn"
     assert "ours" in comet.experiments[KEY].metrics
-    warnings = [r.getMessage() for r in caplog.records if r.levelname == "WARNING" and "comet_ml.start()" in r.msg]
-    assert len(warnings) == (0 if theirs.key == KEY else 1)
-    assert all("start=False" in warning for warning in warnings)
+    (warning,) = [record.getMessage() for record in caplog.records if "comet_ml.start()" in record.msg]
+    assert "start=False" in warning
+
+
+@pytest.mark.newest
+def test_experiment_after_ours_has_ended_continues_it(comet: CometServer, in_pod: InPod) -> None:
+    @comet_ml_login(project_name="digits", workspace="my-team", secret=SECRET, host=comet.url)
+    def train() -> None:
+        comet_ml.get_running_experiment().end()
+        comet_ml.Experiment().log_metric("theirs", 1)
+
+    with in_pod():
+        train()
+    assert comet.only_experiment.metrics["theirs"] == [(None, 1)]
 
 
 def test_a_second_task_s_server_is_asked_about_its_own_experiment(comet: CometServer, in_pod: InPod) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -197,6 +198,12 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
             raise UnsupportedFunctionError(
                 f"@comet_ml_login decorates a task's Python function, or a task made from one; not the "
                 f"{type(function).__name__} {name!r}."
+            )
+        body = inspect.unwrap(getattr(function, "task_function", function))
+        if inspect.isgeneratorfunction(body) or inspect.isasyncgenfunction(body):
+            raise UnsupportedFunctionError(
+                f"@comet_ml_login is on {name!r}, a generator function, which Flyte cannot run as one: return a list "
+                "instead."
             )
         if hasattr(function, "COMET_ML_HOST_KEY"):
             raise UnsupportedFunctionError(f"@comet_ml_login is on {name!r} twice; a task has one Comet experiment.")
