@@ -10,6 +10,7 @@ import comet_ml.exceptions
 import pytest
 from flytekit import task
 from flytekit.core.array_node_map_task import ArrayNodeMapTask
+from flytekit.core import python_function_task
 from flytekit.core.base_task import PythonTask
 from flytekit.core.context_manager import FlyteEntities
 from flytekit.core.python_auto_container import PythonAutoContainerTask
@@ -93,6 +94,12 @@ def test_flytekit_s_tasks_keep_function_and_secrets_where_we_put_them() -> None:
     assert entity.security_context is entity._security_ctx
     assert "_security_ctx" in inspect.getsource(PythonTask.security_context.fget or PythonTask)
     assert isinstance(ArrayNodeMapTask.python_function_task, property)
+
+
+@pytest.mark.newest
+def test_flytekit_s_eager_tasks_have_no_config_of_their_own_that_ours_would_replace() -> None:
+    eager = python_function_task.EagerAsyncPythonFunctionTask
+    assert vars(eager)["get_config"].__module__ == "flytekitplugins.comet_ml.registration"
 
 
 def test_our_name_of_the_link_type_is_flytekit_s() -> None:

@@ -615,3 +615,34 @@ def test_another_library_s_wrapper_around_the_sdk_stays(laptop: CometServer) -> 
         assert comet_ml.Experiment.__init__ is theirs
     finally:
         comet_ml.Experiment.__init__ = original
+
+
+def test_nested_calls_in_threads_leave_each_caller_its_own(laptop: CometServer) -> None:
+    both = threading.Barrier(2, timeout=60)
+
+    @track
+    def inner(name: str) -> None:
+        comet_ml.get_running_experiment().log_metric(f"inner-{name}", 1)
+        both.wait()
+
+    @track
+    def outer(name: str) -> None:
+        mine = comet_ml.get_running_experiment()
+        both.wait()
+        inner(name)
+        both.wait()
+        assert comet_ml.get_running_experiment() is mine
+        comet_ml.get_running_experiment().log_metric(f"outer-{name}", 1)
+
+    threads = [threading.Thread(target=outer, args=(name,)) for name in ("first", "second")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(tuple(experiment.metrics) for experiment in laptop.experiments.values()) == [
+        ("inner-first",),
+        ("inner-second",),
+        ("outer-first",),
+        ("outer-second",),
+    ]
+    assert comet_ml.get_running_experiment() is None

@@ -69,7 +69,8 @@ def own_experiment(sdk: Any) -> Iterator[Slot]:
     try:
         yield slot
     finally:
-        _current.set(outer)
+        # Out of any call for a moment: what follows is about the process.
+        _current.set(None)
         with _lock:
             _slots.remove(slot)
             # A call that began during this one, and goes on, has this one's experiment as the one before it.
@@ -80,6 +81,7 @@ def own_experiment(sdk: Any) -> Iterator[Slot]:
                 sdk.config.set_global_experiment(slot.before)
             if not _slots:
                 _uninstall(sdk)
+        _current.set(outer)
 
 
 def began_during(sdk: Any, slot: Slot) -> list[Any]:

@@ -106,6 +106,7 @@ class Session:
         heard = log_in(self._sdk, arguments, self._layer, self._log_filter)
         for error in heard:
             raise_refusal(self._sdk, plan, error, self._log_filter)
+            logger.debug("comet_ml.login logged %s", masked(repr(error), self._log_filter.secrets))
         if arguments.get("api_key"):
             # `login` leaves the key nowhere, and neither `start` nor child processes would find it.
             self._layer.set({variable("api_key"): arguments["api_key"]})

@@ -54,6 +54,8 @@ class Starter:
                 experiment = self._started()
                 # A mocked SDK may have nothing to give.
                 if experiment is None or experiment.alive:
+                    for reported in heard:
+                        logger.debug("comet_ml.start logged %s", masked(repr(reported), self._log_filter.secrets))
                     return experiment
             except Exception as raised:
                 error = raised
