@@ -221,6 +221,10 @@ class CometServer:
             return
         if path.endswith("/status-report/update"):
             experiment.states.append("alive" if body.get("is_alive") else "ended")
+        elif path.endswith("/write/experiment/update-status"):
+            experiment.states.append(
+                "crashed" if body.get("hasCrashed") else "alive" if body.get("isAlive") else "finished"
+            )
         elif path.endswith("/write/experiment/log-other"):
             experiment.others[body["key"]] = body["value"]
             if body["key"] == "Name":

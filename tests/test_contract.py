@@ -9,8 +9,8 @@ import comet_ml
 import comet_ml.exceptions
 import pytest
 from flytekit import task
-from flytekit.core.array_node_map_task import ArrayNodeMapTask
 from flytekit.core import python_function_task
+from flytekit.core.array_node_map_task import ArrayNodeMapTask
 from flytekit.core.base_task import PythonTask
 from flytekit.core.context_manager import FlyteEntities
 from flytekit.core.python_auto_container import PythonAutoContainerTask

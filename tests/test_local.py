@@ -646,3 +646,60 @@ def test_nested_calls_in_threads_leave_each_caller_its_own(laptop: CometServer) 
         ("outer-second",),
     ]
     assert comet_ml.get_running_experiment() is None
+
+
+class OwnError(Exception):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("error", "crashed"),
+    [
+        (OwnError(f"no good: {CANARY}"), True),
+        (KeyboardInterrupt(), True),
+        (SystemExit(3), True),
+        (SystemExit(0), False),
+        (SystemExit(), False),
+    ],
+    ids=["exception", "interrupt", "exit 3", "exit 0", "exit"],
+)
+def test_comet_shows_how_the_task_ended(laptop: CometServer, error: BaseException, crashed: bool) -> None:
+    @track
+    def body() -> None:
+        comet_ml.get_running_experiment().log_metric("m", 1)
+        raise error
+
+    with pytest.raises(type(error)) as raised:
+        body()
+    assert raised.value is error
+    experiment = laptop.only_experiment
+    assert experiment.metrics["m"] == [(None, 1)]
+    assert (experiment.states[-1] == "crashed") is crashed
+    assert (experiment.others.get("flyte_status") == "failed") is crashed
+    if isinstance(error, OwnError):
+        assert experiment.others["flyte_error_type"] == "OwnError"
+        assert experiment.others["flyte_error_message"] == "no good: ***"
+        (traceback,) = [r for r in laptop.requests if r.query.get("fileName") == "traceback.txt"]
+        assert "OwnError" in repr(traceback.body)
+
+
+def test_a_task_that_succeeds_is_not_shown_as_crashed(laptop: CometServer) -> None:
+    pipeline()
+    assert laptop.only_experiment.states[-1] == "ended"
+    assert "flyte_status" not in laptop.only_experiment.others
+
+
+def test_a_cancelled_coroutine_is_shown_as_crashed(laptop: CometServer) -> None:
+    @track
+    async def body() -> None:
+        await asyncio.sleep(60)
+
+    async def cancel() -> None:
+        running = asyncio.ensure_future(body())
+        await asyncio.sleep(0.5)
+        running.cancel()
+        await running
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(cancel())
+    assert laptop.only_experiment.states[-1] == "crashed"

@@ -92,7 +92,8 @@ def train() -> None:
     assert "again please" in run.error
     assert run.retried
     assert comet.experiments[KEY].metrics["m"] == [(None, 1)]
-    assert not comet.experiments[KEY].alive
+    assert comet.experiments[KEY].states[-1] == "crashed"
+    assert comet.experiments[KEY].others["flyte_error_type"] == "FlyteRecoverableException"
 
 
 def test_a_rejected_key_fails_the_task_before_its_body(comet: CometServer, pod: Pod) -> None:

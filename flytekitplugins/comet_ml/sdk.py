@@ -141,6 +141,11 @@ def is_resumed(experiment: Any) -> bool:
     return type(experiment).__name__.startswith("Existing")
 
 
+def is_offline(experiment: Any) -> bool:
+    """Whether an experiment is written to an archive instead of being sent."""
+    return "Offline" in type(experiment).__name__
+
+
 def silence_state(experiment: Any) -> None:
     """Keep an experiment that several processes write to from reporting the state of this one.
 

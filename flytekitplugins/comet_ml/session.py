@@ -9,12 +9,13 @@ from types import ModuleType, TracebackType
 from typing import Any
 
 from . import sdk as comet
+from .end import end_session
 from .log import logger
 from .login import log_in, login_settings, server_settings
 from .options import settings_of
 from .plan import Mode, SessionPlan
 from .redaction import SDKLogFilter, masked, spellings
-from .running import Slot, began_during, own_experiment
+from .running import Slot, own_experiment
 from .settings import SettingsLayer, variable
 from .start import Starter, raise_refusal
 
@@ -45,6 +46,7 @@ class Session:
         self._log_filter = SDKLogFilter()
         self._layer: SettingsLayer
         self._slot: Slot
+        self._error: BaseException | None = None
         self._undo = ExitStack()
 
     def __enter__(self) -> Session:
@@ -66,6 +68,7 @@ class Session:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._error = error
         self._undo.close()
 
     # Login
@@ -161,31 +164,4 @@ class Session:
     # End
 
     def _end(self) -> None:
-        for experiment in began_during(self._sdk, self._slot):
-            try:
-                if not experiment.ended:
-                    if experiment is not self.experiment:
-                        self._claim(experiment)
-                    experiment.end()
-            except Exception as error:
-                logger.warning(
-                    "The Comet experiment %s did not end cleanly: %s",
-                    experiment.get_key(),
-                    masked(f"{type(error).__name__}: {error}", self._log_filter.secrets),
-                )
-
-    def _claim(self, experiment: Any) -> None:
-        """Say where an experiment that the body started comes from, and that it is another one than the task's."""
-        try:
-            experiment.get_other("flyte_task")
-        except KeyError:
-            # The SDK has not (see _prepare_body).
-            experiment.log_others(dict(self._plan.others))
-        if self.experiment is not None and experiment.get_key() != self.experiment.get_key():
-            logger.warning(
-                "The task started a Comet experiment of its own, %s, beside the one that was started for it, %s. To "
-                "log to that one, use comet_ml.start() or comet_ml.get_running_experiment(); to start only your own, "
-                "decorate with start=False.",
-                experiment.get_key(),
-                self.experiment.get_key(),
-            )
+        end_session(self._sdk, self._slot, self._plan, self.experiment, self._error, self._log_filter.secrets)
