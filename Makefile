@@ -24,10 +24,11 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# The oldest supported flytekit and comet-ml, in an environment of their own.
+# The oldest supported flytekit and comet-ml, in an environment of their own (uv: pip takes ten minutes to find one).
 oldest:
-	$(shell ./.ci/python) -m venv .venv-oldest
-	.venv-oldest/bin/pip install -q -r tests/oldest-requirements.txt -e .
+	python=$$(./.ci/python) && $$python -m venv .venv-oldest
+	.venv-oldest/bin/pip install -q uv
+	.venv-oldest/bin/uv pip install -q --python .venv-oldest/bin/python -r tests/oldest-requirements.txt -e .
 	.venv-oldest/bin/python -m pytest -m "not newest"
 
 $(READY): setup.py dev-requirements.txt
