@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeVar, ov
 
 from flytekit import Secret
 from flytekit.core.base_task import PythonTask
-from flytekit.core.context_manager import FlyteContextManager
+from flytekit.core.context_manager import CompilationState, FlyteContextManager
 from flytekit.core.python_function_task import PythonFunctionTask
 from flytekit.core.workflow import WorkflowBase
 
@@ -160,6 +160,7 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
         self.experiment_config = experiment_config
         self.ranks = ranks
         self.login_kwargs = login_kwargs
+        self._workflow_functions: set[Callable[..., Any]] = set()
 
     @property
     def link(self) -> link.CometLink:
@@ -189,12 +190,12 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
     def _check_function(self, function: Any) -> None:
         name = getattr(function, "__name__", None) or getattr(function, "name", None) or repr(function)
         if isinstance(function, WorkflowBase):
-            raise UnsupportedFunctionError(
-                f"@comet_ml_login is on the workflow {name!r}, which runs in no pod of its own: put it on the tasks of "
-                "the workflow that are to be tracked."
-            )
-        foreign = isinstance(function, (type, PythonTask)) and not isinstance(function, PythonFunctionTask)
-        if foreign or not callable(function) or not hasattr(function, "__name__"):
+            raise _on_a_workflow(name)
+        is_task = isinstance(function, PythonFunctionTask)
+        is_function = (
+            callable(function) and hasattr(function, "__name__") and not isinstance(function, (type, PythonTask))
+        )
+        if not is_task and not is_function:
             raise UnsupportedFunctionError(
                 f"@comet_ml_login decorates a task's Python function, or a task made from one; not the "
                 f"{type(function).__name__} {name!r}."
@@ -235,6 +236,13 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
 
     def _session(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Session:
         context = FlyteContextManager.current_context()
+        state = context.compilation_state
+        # The body of @dynamic is compiled too, but in a pod and with the mode of one.
+        if isinstance(state, CompilationState) and identify(context, os.environ, task="").local:
+            # flytekit compiles a workflow once, and runs it afterwards even if that failed.
+            self._workflow_functions.add(function)
+        if function in self._workflow_functions:
+            raise _on_a_workflow(function.__name__)
         environ = os.environ
         identity = identify(context, environ, task=f"{function.__module__}.{function.__name__}")
         experiment_key, credentials = self.experiment_key, None
@@ -271,6 +279,13 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
             ),
         )
         return Session(comet_ml, environ, plan)
+
+
+def _on_a_workflow(name: str) -> UnsupportedFunctionError:
+    return UnsupportedFunctionError(
+        f"@comet_ml_login is on the workflow {name!r}, which runs in no pod of its own: put it on the tasks of the "
+        "workflow that are to be tracked."
+    )
 
 
 def _generate_suffix_with_length_10(project_name: str, workspace: str) -> str:
