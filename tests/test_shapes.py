@@ -413,8 +413,8 @@ def report_of(row):
         report["defined"]["value"] = None
         keys = names["keys"]
         pipeline = names["pipeline"]
-        cell("compiled", lambda: len(pipeline.nodes))
         cell("serialized", lambda: serialized(names, **row))
+        cell("compiled", lambda: len(pipeline.nodes))
         report["keys before"] = list(keys)
         os.environ["COMET_URL_OVERRIDE"] = url
         keys.clear()

@@ -21,6 +21,9 @@ from flytekitplugins.comet_ml import UnsupportedFunctionError, comet_ml_login
 from flytekitplugins.comet_ml.experiment_key import link_suffix
 from pod import Pod, template_of
 
+# flytekit 1.12 has vscode in a plugin of its own.
+pytestmark = pytest.mark.newest
+
 SECRET = Secret(group="comet-ml", key="comet-ml-api-key")
 WANDB_SECRET = Secret(group="wandb", key="wandb-api-key")
 COMET = "comet-ml-execution-id"
