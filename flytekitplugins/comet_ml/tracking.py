@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeVar, overload
+from weakref import WeakSet
 
 from flytekit import Secret
 from flytekit.core.base_task import PythonTask
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 COMET_ML_EXECUTION_TYPE_VALUE = link.EXECUTION_LINK_TYPE
 COMET_ML_CUSTOM_TYPE_VALUE = link.CUSTOM_LINK_TYPE
+
+# Functions under @workflow. Not kept on the decorator: that is pickled, and read by other versions of this plugin.
+_workflow_functions: WeakSet[Callable[..., Any]] = WeakSet()
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
@@ -160,7 +164,6 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
         self.experiment_config = experiment_config
         self.ranks = ranks
         self.login_kwargs = login_kwargs
-        self._workflow_functions: set[Callable[..., Any]] = set()
 
     @property
     def link(self) -> link.CometLink:
@@ -240,8 +243,8 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
         # The body of @dynamic is compiled too, but in a pod and with the mode of one.
         if isinstance(state, CompilationState) and identify(context, os.environ, task="").local:
             # flytekit compiles a workflow once, and runs it afterwards even if that failed.
-            self._workflow_functions.add(function)
-        if function in self._workflow_functions:
+            _workflow_functions.add(function)
+        if function in _workflow_functions:
             raise _on_a_workflow(function.__name__)
         environ = os.environ
         identity = identify(context, environ, task=f"{function.__module__}.{function.__name__}")
