@@ -703,3 +703,20 @@ def test_a_cancelled_coroutine_is_shown_as_crashed(laptop: CometServer) -> None:
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(cancel())
     assert laptop.only_experiment.states[-1] == "crashed"
+
+
+def test_an_error_that_cannot_be_put_into_words_does_not_keep_the_experiment_open(
+    laptop: CometServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    class SpeechlessError(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no words")
+
+    @track
+    def body() -> None:
+        raise SpeechlessError
+
+    with pytest.raises(SpeechlessError):
+        body()
+    assert laptop.only_experiment.states[-1] == "crashed"
+    assert "did not end cleanly: RuntimeError: no words" in caplog.text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 from . import sdk as comet
@@ -30,25 +30,34 @@ def end_session(
     """
     failure = _failure(error)
     for experiment in began_during(sdk, slot):
-        try:
-            if experiment.ended:
-                continue
-            if experiment is not own:
-                _claim(experiment, own, plan)
-            if failure is not None:
-                _log_failure(experiment, failure, secrets)
-            # An archive cannot say how it ended, and a disabled experiment has nobody to say it to.
-            reports = experiment.alive and not comet.is_offline(experiment)
-            experiment.end()
-            if failure is not None and reports:
-                # The SDK reports a crash only through sys.excepthook, and every other end as "finished".
-                sdk.APIExperiment(previous_experiment=experiment.get_key()).set_state("crashed")
-        except Exception as problem:
-            logger.warning(
-                "The Comet experiment %s did not end cleanly: %s",
-                experiment.get_key(),
-                masked(f"{type(problem).__name__}: {problem}", secrets),
-            )
+        if experiment.ended:
+            continue
+        # An archive cannot say how it ended, and a disabled experiment has nobody to say it to.
+        reports = failure is not None and experiment.alive and not comet.is_offline(experiment)
+        if experiment is not own:
+            _attempt(lambda: _claim(experiment, own, plan), experiment, secrets)  # noqa: B023 - called at once
+        if failure is not None:
+            _attempt(lambda: _log_failure(experiment, failure, secrets), experiment, secrets)  # noqa: B023
+        _attempt(experiment.end, experiment, secrets)
+        if reports:
+            _attempt(lambda: _report_crash(sdk, experiment), experiment, secrets)  # noqa: B023
+
+
+def _attempt(step: Callable[[], None], experiment: Any, secrets: Collection[str]) -> None:
+    """Do one step of the end; if it fails, the others are done all the same."""
+    try:
+        step()
+    except Exception as problem:
+        logger.warning(
+            "The Comet experiment %s did not end cleanly: %s",
+            experiment.get_key(),
+            masked(f"{type(problem).__name__}: {problem}", secrets),
+        )
+
+
+def _report_crash(sdk: Any, experiment: Any) -> None:
+    # The SDK reports a crash only through sys.excepthook, and every other end as "finished".
+    sdk.APIExperiment(previous_experiment=experiment.get_key()).set_state("crashed")
 
 
 def _failure(error: BaseException | None) -> BaseException | None:
