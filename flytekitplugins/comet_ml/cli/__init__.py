@@ -6,7 +6,12 @@ import importlib
 
 import click
 
-COMMANDS: dict[str, str] = {}
+COMMANDS: dict[str, str] = {
+    "config": "Print the platform configuration for the links in the Flyte console.",
+    "doctor": "Check the decorated tasks of a module.",
+    "resolver": "Write the page that finds the experiment of any node.",
+    "upload": "Send archives of offline runs to Comet.",
+}
 """Every command, with its one line of help: the module of that name here has it as `command`."""
 
 
