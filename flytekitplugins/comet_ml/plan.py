@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from .experiment_key import Scope
 from .options import EXPERIMENT_CONFIG_ARGUMENTS
 
 Mode = Literal["online", "offline", "disabled"]
@@ -33,6 +34,7 @@ class SessionPlan:
         rank: Name of this process among those of a distributed task that all join the experiment; None if it is alone.
         primary: Whether this process speaks for the experiment. Another one is silent, or, with a `rank`, only adds to
             it what the body logs.
+        scope: What the experiment covers: this attempt alone, all attempts of the node, or the whole execution.
         parameters: Gives the parameters to log, none of which contains one of the texts that it is called with.
     """
 
@@ -51,6 +53,7 @@ class SessionPlan:
     name: str | None = None
     rank: str | None = None
     primary: bool = True
+    scope: Scope = "attempt"
     parameters: Callable[[Collection[str]], Mapping[str, Any]] = lambda secrets: {}
 
     def login_arguments(self) -> dict[str, Any]:

@@ -116,6 +116,9 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
         ranks: Which processes of a distributed task (torch Elastic, PyTorchJob, MPI, TensorFlow) track: ``"primary"``,
             global rank 0 alone, while whatever the others open is disabled; or ``"all"``, every rank into the same
             experiment.
+        scope: What one experiment covers in a cluster: ``"attempt"``, one attempt of one node; ``"node"``, all
+            attempts of a node; ``"execution"``, all decorated tasks of the execution with this project and workspace.
+            Locally, every call has an experiment of its own.
         **login_kwargs: Passed to `comet_ml.login` unchanged: settings of the SDK. Those that are arguments of
             `ExperimentConfig` (``log_code=False``) or of `start` (``online=False``, ``mode="get"``) take effect there.
 
@@ -143,6 +146,7 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
         log_inputs: bool | Sequence[str] = True,
         experiment_config: ExperimentConfig | Mapping[str, Any] | None = None,
         ranks: Literal["primary", "all"] = "primary",
+        scope: Literal["attempt", "node", "execution"] = "attempt",
         **login_kwargs: Any,
     ) -> None:
         options.check_text("project_name", project_name)
@@ -152,6 +156,7 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
         options.check_bool("start", start)
         options.check_log_inputs(log_inputs)
         options.check_choice("ranks", ranks, ("primary", "all"))
+        options.check_scope(scope, experiment_key)
         options.check_experiment_config(experiment_config)
         options.check_keywords(login_kwargs)
         self.project_name = project_name
@@ -163,12 +168,13 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
         self.log_inputs = log_inputs
         self.experiment_config = experiment_config
         self.ranks = ranks
+        self.scope: keys.Scope = scope
         self.login_kwargs = login_kwargs
 
     @property
     def link(self) -> link.CometLink:
         """The link from the Flyte console to the experiment."""
-        return link.CometLink(self.project_name, self.workspace, self.host, self.experiment_key)
+        return link.CometLink(self.project_name, self.workspace, self.host, self.experiment_key, self.scope)
 
     def get_extra_config(self) -> dict[str, str]:
         """What the link puts into the task template's config."""
@@ -254,8 +260,8 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
         others = identity.others()
         if experiment_key is None and not identity.local:
             names = {"workspace": self.workspace, "project_name": self.project_name}
-            experiment_key = identity.experiment_key(**names)
-            previous = identity.previous_experiment_key(**names)
+            experiment_key = identity.experiment_key(**names, scope=self.scope)
+            previous = identity.previous_experiment_key(**names) if self.scope == "attempt" else None
             others = {**others, **({"flyte_previous_experiment": previous} if previous else {})}
         rank = identity.rank
         joins = rank is not None and self.ranks == "all"
@@ -277,6 +283,7 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
             name=identity.experiment_name(),
             rank=rank.name if rank is not None and joins else None,
             primary=rank is None or rank.primary,
+            scope=self.scope,
             parameters=lambda secrets: inputs.parameters(
                 inputs.named_arguments(function, args, kwargs), self.log_inputs, secrets
             ),
