@@ -174,10 +174,10 @@ def test_the_next_page_hears_nothing_of_flyte(page: Browser) -> None:
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"generated_name": None}, "The generated name is missing."),
-        ({"generated_name": ""}, "The generated name is missing."),
-        ({"execution_name": None}, "The execution is missing."),
-        ({"link_suffix": ""}, "The link suffix is missing."),
+        ({"generated_name": None}, "Missing: generated name."),
+        ({"generated_name": ""}, "Missing: generated name."),
+        ({"execution_name": None}, "Missing: execution."),
+        ({"link_suffix": ""}, "Missing: link suffix."),
         (
             {"node_id": "{{ .nodeId }}"},
             "Flyte had no value for the node and left {{ .nodeId }} in the link.",
@@ -193,7 +193,7 @@ def test_the_next_page_hears_nothing_of_flyte(page: Browser) -> None:
         ({"scope": "run"}, "The link does not say which kind of link it is."),
         ({"scope": "constructor"}, "The link does not say which kind of link it is."),
         ({"scope": None}, "The link does not say which kind of link it is."),
-        ({"scope": "custom"}, "The experiment key is missing."),
+        ({"scope": "custom"}, "Missing: experiment key."),
         ({"scope": "custom", "experiment_key": "k" * 31}, "Comet has no such experiment key"),
         ({"scope": "custom", "experiment_key": "k" * 32 + "%2F"}, "Comet has no such experiment key"),
         ({"scope": "execution", "execution_name": "a" * 20, "link_suffix": "x"}, "Comet has no such experiment key"),
@@ -211,14 +211,15 @@ def test_a_broken_link_still_leads_to_the_project(page: Browser) -> None:
     page.open(address(page, names(generated_name="{{ .generatedName }}", workspace="my%20team")))
     page.title(NO_EXPERIMENT)
     assert page.links() == {"Open the project in Comet": "https://comet.invalid/my%20team/digits"}
-    assert "flyte_execution" in page.text("#lead")
+    assert "its row has run1 in the column flyte_execution" in page.text("#lead")
     assert "run1" in page.text("#values")
 
 
 def test_everything_that_is_missing_is_named_at_once(page: Browser) -> None:
     page.open(address(page, {"scope": "attempt"}))
     page.title(NO_EXPERIMENT)
-    assert page.text("#problems").count("is missing.") == 10
+    assert page.text("#problems").startswith("Missing: Comet host, Comet workspace, Comet project, link suffix, Flyte")
+    assert page.text("#values").count("missing") == 10
     assert page.links() == {}
 
 
