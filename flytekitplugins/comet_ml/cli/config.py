@@ -88,7 +88,7 @@ def web_page(context: click.Context, parameter: click.Parameter, value: str | No
     help="Which tasks: `logs` is for all but Ray, Dask and Spark. Can be given more than once.",
 )
 def command(resolver: str | None, helm: bool, sections: tuple[str, ...]) -> None:
-    r"""Print the platform configuration for the links in the Flyte console.
+    """Print the platform configuration for the links in the Flyte console.
 
     Without --resolver the links lead straight to Comet, which is right for the nodes whose experiment key is made of
     their names. With it they lead to a page that finds the experiment of every node.
@@ -101,5 +101,5 @@ def command(resolver: str | None, helm: bool, sections: tuple[str, ...]) -> None
 
     In Helm values it belongs under `configuration.inline` of the chart flyte-binary, or `configmap.task_logs` of
     flyte-core. A task whose link type is not configured has no link; nothing else happens.
-    """
+    """  # noqa: D301 - click wants the character itself
     click.echo(platform_config(resolver=resolver, helm=helm, sections=sections), nl=False)

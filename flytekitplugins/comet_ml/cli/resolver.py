@@ -59,7 +59,7 @@ def _origin(host: str) -> str:
     "the link names, whatever that is.",
 )
 def command(output: IO[str], hosts: tuple[str, ...]) -> None:
-    r"""Write the page that finds the experiment of any node.
+    """Write the page that finds the experiment of any node.
 
     Put it on any static host that your browsers reach, and give its address to the command `config`.
 
@@ -67,5 +67,5 @@ def command(output: IO[str], hosts: tuple[str, ...]) -> None:
     Examples:
       python -m flytekitplugins.comet_ml resolver -o resolver.html
       python -m flytekitplugins.comet_ml resolver -o resolver.html --host https://www.comet.com
-    """
+    """  # noqa: D301 - click wants the character itself
     output.write(resolver_page(hosts))
