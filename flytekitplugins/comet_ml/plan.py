@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from .experiment_key import Scope
 from .options import EXPERIMENT_CONFIG_ARGUMENTS
 
 Mode = Literal["online", "offline", "disabled"]
@@ -37,6 +38,7 @@ class SessionPlan:
             archives stay where they are written.
         primary: Whether this process speaks for the experiment. Another one is silent, or, with a `rank`, only adds to
             it what the body logs.
+        scope: What the experiment covers: this attempt alone, all attempts of the node, or the whole execution.
         parameters: Gives the parameters to log, none of which contains one of the texts that it is called with.
     """
 
@@ -59,6 +61,7 @@ class SessionPlan:
     end_timeout: float = 60.0
     store_archive: Callable[[str], str] | None = None
     primary: bool = True
+    scope: Scope = "attempt"
     parameters: Callable[[Collection[str]], Mapping[str, Any]] = lambda secrets: {}
 
     def login_arguments(self) -> dict[str, Any]:
