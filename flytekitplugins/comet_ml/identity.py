@@ -12,6 +12,7 @@ from . import experiment_key
 from .experiment_key import Scope
 from .log import logger
 from .node_id import node_id
+from .plan import marked
 from .ranks import Rank, rank_of
 
 
@@ -95,23 +96,45 @@ class Identity:
             project_name=project_name,
         )
 
-    def others(self) -> dict[str, str]:
-        """What the experiment says about its origin, by the names that it has in Comet's Others."""
-        others = {
+    def others(self, scope: Scope = "attempt") -> dict[str, str]:
+        """What the experiment says about its origin, by the names that it has in Comet's Others.
+
+        Args:
+            scope: What the experiment covers. What is not the same for all of it has the node's mark before its name.
+        """
+        execution = {
             "flyte_execution": self.execution,
             "flyte_project": self.project,
             "flyte_domain": self.domain,
+            "flyte_workflow": self.workflow,
+            "flyte_execution_url": self.execution_url,
+        }
+        node = {
             "flyte_node": self.node,
             "flyte_attempt": self.attempt,
             "flyte_task": self.task,
             "flyte_task_version": self.task_version,
-            "flyte_workflow": self.workflow,
-            "flyte_execution_url": self.execution_url,
         }
+        mark = self.mark(scope)
+        others = {**execution, **{marked(mark, name): value for name, value in node.items()}}
         return {name: value for name, value in others.items() if value}
 
-    def experiment_name(self) -> str:
-        """A name for the experiment that people recognise: the task and the execution."""
+    def mark(self, scope: Scope) -> str | None:
+        """What tells this node from others in an experiment that they share; None where it has one of its own.
+
+        Args:
+            scope: What the experiment covers.
+        """
+        return None if self.local or scope != "execution" else self.node_id or self.node or self.hostname
+
+    def experiment_name(self, scope: Scope = "attempt") -> str:
+        """A name for the experiment that people recognise: the task and the execution, or the execution alone.
+
+        Args:
+            scope: What the experiment covers.
+        """
+        if self.execution and scope == "execution":
+            return self.execution
         return f"{self.task.rpartition('.')[2]} {self.execution or 'local'}"
 
 

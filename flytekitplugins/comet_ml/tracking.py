@@ -24,7 +24,7 @@ from . import inputs, link, options, termination
 from .credentials import check_secret, read_api_key
 from .errors import UnsupportedFunctionError
 from .identity import identify
-from .plan import SessionPlan
+from .plan import SessionPlan, marked
 from .ranks import shared_key
 from .registration import TemplateConfig, request_secret, source_file, tracked_function
 from .session import Session
@@ -279,7 +279,7 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
         experiment_key, credentials = self.experiment_key, None
         if not identity.local:
             credentials = functools.partial(read_api_key, self.secret, context.user_space_params.secrets, environ)
-        others = identity.others()
+        others, mark = identity.others(self.scope), identity.mark(self.scope)
         if experiment_key is None and not identity.local:
             names = {"workspace": self.workspace, "project_name": self.project_name}
             experiment_key = identity.experiment_key(**names, scope=self.scope)
@@ -302,16 +302,20 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
             login_kwargs=self.login_kwargs,
             experiment_config=self.experiment_config,
             others=others,
-            name=identity.experiment_name(),
+            name=identity.experiment_name(self.scope),
             rank=rank.name if rank is not None and joins else None,
             primary=rank is None or rank.primary,
             on_unavailable=self.on_unavailable,
             end_timeout=self.end_timeout,
             store_archive=None if identity.local else archive_store(context),
             scope=self.scope,
-            parameters=lambda secrets: inputs.parameters(
-                inputs.named_arguments(function, args, kwargs), self.log_inputs, secrets
-            ),
+            mark=mark,
+            parameters=lambda secrets: {
+                marked(mark, name): value
+                for name, value in inputs.parameters(
+                    inputs.named_arguments(function, args, kwargs), self.log_inputs, secrets
+                ).items()
+            },
         )
         return Session(comet_ml, environ, plan)
 
