@@ -67,6 +67,9 @@ def state():
     }
 
 def wakeup():
+    # flytekit runs async tasks in another thread.
+    if threading.current_thread() is not threading.main_thread():
+        return None
     number = signal.set_wakeup_fd(-1)
     signal.set_wakeup_fd(number)
     return number
@@ -227,11 +230,12 @@ class Scenario:
         error: A part of the task's error; empty if it succeeds.
         state: What Comet shows: "finished", "crashed", "running", or "none" if there is no experiment.
         archive: Whether there is an archive in the blob store.
-        flyte_status: The Other of that name, in Comet or in the archive.
+        flyte_status: The Other of that name, in Comet or in the archive; alternatives are separated by bars.
         lost: What may be lost, for the table; empty if nothing may.
         local: Whether the archive is allowed to be left in the pod, since nothing else is possible.
         warns: Whether the log has its one warning.
         runs: Whether the body runs.
+        changes: What the body itself changes of the process.
         start_limit: Seconds that the start may take.
         end_limit: Seconds that the end may take.
         signal_limit: Seconds from the signal to the pod's end.
@@ -262,6 +266,7 @@ class Scenario:
     local: bool = False
     warns: bool = False
     runs: bool = True
+    changes: str = ""
     start_limit: float = 15
     end_limit: float = 60
     signal_limit: float = 10
@@ -410,9 +415,16 @@ def registered(scenario: Scenario, directory: Path) -> tuple[Pod, list[str], Pat
 
 
 def play(
-    scenario: Scenario, pod: Pod, command: list[str], room: Path, comets_own: CometServer, certificates: Path
+    scenario: Scenario,
+    pod: Pod,
+    command: list[str],
+    room: Path,
+    comets_own: CometServer,
+    certificates: Path,
+    *,
+    plugin: bool = True,
 ) -> Outcome:
-    """Run a scenario."""
+    """Run a scenario; without the plugin, what it would be without it."""
     with ExitStack() as stack:
         comet = stack.enter_context(CometServer({CANARY}))
         if scenario.prepare is not None:
@@ -424,6 +436,7 @@ def play(
             "ROOM": str(room),
             **strangers(comets_own, certificates),
             **scenario.environment,
+            **({} if plugin else {"WITHOUT_PLUGIN": "1"}),
         }
         stage = Stage(comet, room, stack.enter_context(_ended(pod.start(command, room, environment))))
         _direct(scenario, stage)
