@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ParamSpec
 from urllib.parse import urlsplit
@@ -151,6 +152,19 @@ def check_choice(option: str, value: object, choices: Sequence[str]) -> None:
         )
 
 
+def check_seconds(option: str, value: object) -> None:
+    """Refuse what is no positive number of seconds.
+
+    Raises:
+        InvalidOptionError: With the option and what was given.
+    """
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not 0 < value < math.inf:  # type: ignore[operator]
+        raise InvalidOptionError(
+            f"comet_ml_login: `{option}` must be a number of seconds greater than 0, not {value!r}."
+        )
+
+
 def check_experiment_key(value: str | None) -> None:
     """Refuse what is no text; warn about a text that Comet would refuse as a key.
 
@@ -270,8 +284,10 @@ def _check_names(
             own = {
                 "experiment_config",
                 "experiment_key",
+                "end_timeout",
                 "host",
                 "log_inputs",
+                "on_unavailable",
                 "project_name",
                 "ranks",
                 "start",

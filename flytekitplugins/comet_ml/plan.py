@@ -31,6 +31,10 @@ class SessionPlan:
         others: Others of the experiment.
         name: Name of the experiment, unless the user gave one.
         rank: Name of this process among those of a distributed task that all join the experiment; None if it is alone.
+        on_unavailable: What to do when the server cannot be reached: write an offline archive, or raise.
+        end_timeout: Seconds that the end may take.
+        store_archive: Puts an offline archive to where it outlives the pod, and returns the address; None where
+            archives stay where they are written.
         primary: Whether this process speaks for the experiment. Another one is silent, or, with a `rank`, only adds to
             it what the body logs.
         parameters: Gives the parameters to log, none of which contains one of the texts that it is called with.
@@ -50,6 +54,9 @@ class SessionPlan:
     others: Mapping[str, str] = field(default_factory=dict)
     name: str | None = None
     rank: str | None = None
+    on_unavailable: Literal["offline", "raise"] = "offline"
+    end_timeout: float = 60.0
+    store_archive: Callable[[str], str] | None = None
     primary: bool = True
     parameters: Callable[[Collection[str]], Mapping[str, Any]] = lambda secrets: {}
 
