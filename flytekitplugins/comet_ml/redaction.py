@@ -98,7 +98,12 @@ class SDKLogFilter(logging.Filter):
         return True
 
     def _mask(self, record: logging.LogRecord) -> None:
-        message = record.getMessage()
+        try:
+            message = record.getMessage()
+        except Exception:
+            # Arguments that do not fit the message: logging would print both, the key in them included.
+            message = record.msg = f"{record.msg!r} {record.args!r}"
+            record.args = ()
         if any(secret in message for secret in self.secrets):
             record.msg, record.args = masked(message, self.secrets), ()
         if record.exc_info and record.exc_info[1] is not None:
