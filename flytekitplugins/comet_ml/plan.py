@@ -44,12 +44,13 @@ class SessionPlan:
     workspace: str
     host: str
     experiment_key: str | None = None
-    credentials: Callable[[], str] | None = None
+    # Not shown: the API key is within reach of both.
+    credentials: Callable[[], str] | None = field(default=None, repr=False)
     remote: bool = False
     log_command_line: bool = True
     source_file: str | None = None
     start: bool = True
-    login_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    login_kwargs: Mapping[str, Any] = field(default_factory=dict, repr=False)
     experiment_config: Any = None
     others: Mapping[str, str] = field(default_factory=dict)
     name: str | None = None
