@@ -131,11 +131,11 @@ class End:
             self._attempt(lambda: self._claim(experiment, own), experiment)
         if experiment.alive and (outcome.crashed or resumed):
             self._attempt(lambda: self._log_outcome(experiment, outcome), experiment)
-        if outcome.status != "terminated":
+        if reports and outcome.status != "terminated":
             left = (deadline - time.monotonic()) / 4
             comet.await_connection(experiment, min(left, _SECONDS_FOR_THE_SERVER_TO_COME_BACK))
         self._attempt(experiment.end, experiment)
-        self._archives.add(comet.archives_of(experiment))
+        self._attempt(lambda: self._archives.add(comet.archives_of(experiment)), experiment)
         if reports and outcome.crashed:
             self._attempt(lambda: self._set_state(experiment, "crashed"), experiment)
         elif reports and resumed and self._plan.primary:

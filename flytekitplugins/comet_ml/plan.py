@@ -44,13 +44,13 @@ class SessionPlan:
     workspace: str
     host: str
     experiment_key: str | None = None
-    # Not shown: the API key is within reach of both.
+    # Both can have the API key in them.
     credentials: Callable[[], str] | None = field(default=None, repr=False)
+    login_kwargs: Mapping[str, Any] = field(default_factory=dict, repr=False)
     remote: bool = False
     log_command_line: bool = True
     source_file: str | None = None
     start: bool = True
-    login_kwargs: Mapping[str, Any] = field(default_factory=dict, repr=False)
     experiment_config: Any = None
     others: Mapping[str, str] = field(default_factory=dict)
     name: str | None = None

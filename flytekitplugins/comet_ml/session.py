@@ -18,7 +18,7 @@ from .login import log_in, login_settings, server_settings
 from .offline import DIRECTORY_SETTING, OfflineArchives
 from .options import settings_of
 from .plan import Mode, SessionPlan
-from .redaction import SDKLogFilter, masked, spellings
+from .redaction import SDKLogFilter, masked, scrub, spellings
 from .running import Slot, own_experiment
 from .settings import SettingsLayer, variable
 from .start import Starter, raise_refusal
@@ -99,6 +99,7 @@ class Session:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        scrub(error, self._log_filter.secrets)
         self._outcome = outcome_of(error)
         self._undo.close()
 
