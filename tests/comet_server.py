@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
+import ssl
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -72,6 +75,8 @@ class Experiment:
 
 
 Answer = tuple[int, Any]
+RESET: Answer = (0, {})
+"""An answer that breaks off: the connection is reset in the middle of it."""
 Fault = Callable[[Request], "Answer | None"]
 
 
@@ -84,14 +89,16 @@ class CometServer:
         accepted_keys: The API keys that it takes; None takes any.
         forbidden_workspaces: Workspaces that the keys may not write to.
         faults: Asked in turn before a request is answered; an answer that is not None is given instead.
+        tls: With it, the server speaks https.
     """
 
-    def __init__(self, accepted_keys: set[str] | None = None) -> None:
+    def __init__(self, accepted_keys: set[str] | None = None, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[Request] = []
         self.experiments: dict[str, Experiment] = {}
         self.accepted_keys = accepted_keys
         self.forbidden_workspaces: set[str] = set()
         self.faults: list[Fault] = []
+        self.tls = tls
         self._lock = threading.Lock()
         self._http: ThreadingHTTPServer | None = None
         self._stopping = threading.Event()
@@ -100,18 +107,20 @@ class CometServer:
     @property
     def url(self) -> str:
         """The server's address, as `host=` takes it."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     def start(self) -> CometServer:
         """Listen; on the same port again after `stop`."""
         self._stopping.clear()
         self._http = _HTTPServer(("127.0.0.1", self.port), _handler(self))
         self.port = self._http.server_address[1]
+        if self.tls is not None:
+            self._http.socket = self.tls.wrap_socket(self._http.socket, server_side=True)
         threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
     def stop(self) -> None:
-        """Stop listening: connections are refused."""
+        """Stop listening: new connections are refused, and those that there are cut at their next request."""
         self._stopping.set()
         if self._http is not None:
             self._http.shutdown()
@@ -259,6 +268,10 @@ def _handler(server: CometServer) -> type[BaseHTTPRequestHandler]:
 
         def _handle(self) -> None:
             raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            # The port may be in use again by now, by another listener of this server.
+            if self.server is not server._http:
+                self._cut()
+                return
             if self.headers.get("Content-Encoding") == "gzip":
                 raw = gzip.decompress(raw)
             try:
@@ -269,12 +282,25 @@ def _handler(server: CometServer) -> type[BaseHTTPRequestHandler]:
             query = {name: values[0] for name, values in parse_qs(url.query).items()}
             headers = {name.lower(): value for name, value in self.headers.items()}
             status, answer = server.answer(Request(self.command, url.path, query, body, headers))
+            if self.server is not server._http:
+                self._cut()
+                return
+            if (status, answer) == RESET:
+                self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 999\r\n\r\n{")
+                self._cut()
+                return
             content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
+
+        def _cut(self) -> None:
+            """Close with a reset."""
+            self.close_connection = True
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close()
 
         do_GET = do_POST = do_PUT = _handle  # noqa: N815 - http.server's names
 

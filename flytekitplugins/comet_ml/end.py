@@ -51,6 +51,13 @@ def outcome_of(error: BaseException | None) -> Outcome:
     return Outcome("failed", error) if failed else Outcome("finished")
 
 
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as problem:
+        return f"(no message: its __str__ raised {type(problem).__name__})"
+
+
 class End:
     """Ends what began during a call, once, from whichever thread comes first.
 
@@ -172,11 +179,15 @@ class End:
         others: dict[str, str] = {_STATUS: outcome.status}
         if error is not None:
             others["flyte_error_type"] = type(error).__name__
-            others["flyte_error_message"] = masked(str(error), self._log_filter.secrets)[:_MESSAGE_LENGTH]
+            others["flyte_error_message"] = self._told(_message(error))[:_MESSAGE_LENGTH]
         experiment.log_others({marked(mark, name): value for name, value in others.items()})
         if error is not None:
-            text = masked("".join(traceback.format_exception(error)), self._log_filter.secrets)
+            text = self._told("".join(traceback.format_exception(error)))
             experiment.log_asset_data(text, name=marked(mark, "traceback.txt"), overwrite=True)
+
+    def _told(self, text: str) -> str:
+        # A name of a file that is no UTF-8 has surrogates, on which the SDK's sender dies, and its end waits for it.
+        return masked(text, self._log_filter.secrets).encode("utf-8", "backslashreplace").decode()
 
     def _set_state(self, experiment: Any, outcome: Outcome, resumed: bool) -> None:
         # The SDK reports a crash only through sys.excepthook, and every other end as "finished".

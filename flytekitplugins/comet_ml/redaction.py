@@ -118,8 +118,9 @@ class SDKLogFilter(logging.Filter):
             return
         try:
             message = record.getMessage()
-        except Exception:  # arguments that do not fit: the handler itself complains of it, and not to the caller
-            return
+        except Exception:
+            # Arguments that do not fit: the handler itself complains of it, and prints them.
+            message = f"{record.msg!r} {record.args!r}"
         if any(secret in message for secret in self.secrets):
             record.msg, record.args = masked(message, self.secrets), ()
         if record.exc_info and record.exc_info[1] is not None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from . import sdk as comet
 from .end import End, Outcome, outcome_of
+from .errors import CometTrackingError
 from .log import logger
 from .login import log_in, login_settings, server_settings
 from .offline import DIRECTORY_SETTING, OfflineArchives
@@ -62,6 +63,14 @@ class Session:
         self._undo = ExitStack()
 
     def __enter__(self) -> Session:
+        try:
+            self._begin()
+        except CometTrackingError as error:
+            # The frames that it comes from have the API key in their variables, which some tools show.
+            raise error.with_traceback(None) from None
+        return self
+
+    def _begin(self) -> None:
         with _starting, ExitStack() as undo:
             self._termination = undo.enter_context(before_termination(self._terminate))
             undo.callback(self._begun.set)
@@ -86,7 +95,6 @@ class Session:
             self._prepare_body()
             self._undo = undo.pop_all()
         self._begun.set()
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
