@@ -216,7 +216,7 @@ class CometServer:
             "projectId": "project",
             "running": experiment.alive,
             # What the service does with the mark when a run goes on or ends is not known here: it stays.
-            "hasCrashed": [state for state in experiment.states if state in ("crashed", "finished")][-1:] == ["crashed"],
+            "hasCrashed": [s for s in experiment.states if s in ("crashed", "finished")][-1:] == ["crashed"],
             "throttle": False,
             "startTimeMillis": experiment.times.get("start"),
             "endTimeMillis": experiment.times.get("end"),
