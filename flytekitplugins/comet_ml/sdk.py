@@ -112,6 +112,32 @@ def forget_clients(sdk: Any) -> None:
         logger.debug("This comet-ml keeps no REST clients.")
 
 
+# Automatic logging
+
+
+def hooks(sdk: Any) -> dict[str, dict[str, Any]] | None:
+    """The SDK's hooks on frameworks: by module, and by the path of a function or method in it. None without any."""
+    finder = getattr(sdk, "MODULE_FINDER", None)
+    return None if finder is None else dict(getattr(finder, "patcher_functions", {}))
+
+
+def is_hooked(function: Any) -> bool:
+    """Whether a function of a framework has its hook."""
+    return hasattr(function, "__comet__")
+
+
+def put_hooks(sdk: Any, module: ModuleType, hooks: Mapping[str, Any]) -> None:
+    """Put hooks on functions and methods of a module that has been imported, as the SDK's finder does at its import."""
+    finder = type(sdk.MODULE_FINDER)()
+    finder.patcher_functions = {module.__name__: hooks}
+    finder._patch(module, module.__name__)
+
+
+def forget_late_imports(sdk: Any) -> None:
+    """Keep the SDK from warning that frameworks were imported before it."""
+    sdk.monkey_patching.ALREADY_IMPORTED_MODULES.clear()
+
+
 # Starting
 
 

@@ -17,20 +17,19 @@ from flytekit.core.context_manager import CompilationState, FlyteContextManager
 from flytekit.core.python_function_task import PythonFunctionTask
 from flytekit.core.workflow import WorkflowBase
 
-import comet_ml
-
+from . import autologging, inputs, link, options
 from . import experiment_key as keys
-from . import inputs, link, options
 from .credentials import check_secret, read_api_key
 from .errors import UnsupportedFunctionError
 from .identity import identify
-from .plan import SessionPlan
 from .ranks import shared_key
 from .registration import TemplateConfig, request_secret, source_file, tracked_function
-from .session import Session
 
 if TYPE_CHECKING:
+    import comet_ml  # noqa: F401 - a name of this module, by __getattr__
     from comet_ml import ExperimentConfig
+
+    from .session import Session
 
 COMET_ML_EXECUTION_TYPE_VALUE = link.EXECUTION_LINK_TYPE
 COMET_ML_CUSTOM_TYPE_VALUE = link.CUSTOM_LINK_TYPE
@@ -40,6 +39,21 @@ _workflow_functions: WeakSet[Callable[..., Any]] = WeakSet()
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
+
+
+autologging.watch_imports()
+
+
+def __getattr__(name: str) -> Any:
+    """`comet_ml` is a name of this module for those who look, and not in it: the SDK is loaded when it is needed."""
+    if name == "comet_ml":
+        return autologging.load_sdk()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _sdk() -> Any:
+    # Where it is in the module all the same, a test has put something in its place.
+    return globals()["comet_ml"] if "comet_ml" in globals() else autologging.load_sdk()
 
 
 class TrackedFunction(Protocol[P, R_co]):
@@ -238,6 +252,10 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
         }
 
     def _session(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Session:
+        # Here, since a process that only registers tasks needs none of it.
+        from .plan import SessionPlan
+        from .session import Session
+
         context = FlyteContextManager.current_context()
         state = context.compilation_state
         # The body of @dynamic is compiled too, but in a pod and with the mode of one.
@@ -281,7 +299,7 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
                 inputs.named_arguments(function, args, kwargs), self.log_inputs, secrets
             ),
         )
-        return Session(comet_ml, environ, plan)
+        return Session(_sdk(), environ, plan)
 
 
 def _on_a_workflow(name: str) -> UnsupportedFunctionError:
