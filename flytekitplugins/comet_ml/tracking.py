@@ -227,7 +227,8 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
             raise UnsupportedFunctionError(f"@comet_ml_login is on {name!r} twice; a task has one Comet experiment.")
 
     def _decorated_function(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        options.check_input_names(self.log_inputs, inputs.input_names(function), function.__name__)
+        if not isinstance(self.log_inputs, bool):
+            options.check_input_names(self.log_inputs, inputs.input_names(function), function.__name__)
         tracked: Callable[..., Any] = tracked_function(function, functools.partial(self._session, function))
         tracked.__dict__.update(self._attributes())
         return tracked
