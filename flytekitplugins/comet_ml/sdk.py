@@ -7,10 +7,12 @@ fails when the SDK drops one.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from types import ModuleType
 from typing import Any
 
@@ -32,6 +34,8 @@ _SERVICE_ACCOUNT_RESTRICTED = 7000023
 
 # Settings
 
+_reading: ContextVar[Any] = ContextVar("reading_of_the_settings", default=None)
+
 
 def setting(sdk: Any, name: str) -> Any:
     """A setting as the SDK itself would read it: environment, `.env`, configuration files, default.
@@ -43,10 +47,21 @@ def setting(sdk: Any, name: str) -> Any:
     Returns:
         The value; None where it is not set or this SDK has no such setting.
     """
+    config = _reading.get()
     try:
-        return sdk.get_config(name)
+        return sdk.get_config(name) if config is None or type(sdk) is not ModuleType else config[name]
     except (AttributeError, KeyError):
         return None
+
+
+@contextmanager
+def one_reading(sdk: Any) -> Iterator[None]:
+    """Look settings up in one reading of the configuration files while this runs; the SDK reads them each time."""
+    reading = _reading.set(sdk.get_config() if type(sdk) is ModuleType else None)
+    try:
+        yield
+    finally:
+        _reading.reset(reading)
 
 
 def is_on(sdk: Any, name: str, environ: Mapping[str, str]) -> bool | None:
@@ -68,9 +83,9 @@ def check_settings(sdk: Any, settings: Mapping[str, Any]) -> None:
     Raises:
         InvalidOptionError: With the setting and what was given.
     """
-    if type(sdk) is not ModuleType:
+    if type(sdk) is not ModuleType or not settings:
         return
-    config = sdk.get_config()
+    config = _reading.get() or sdk.get_config()
     for key in list(config.keys()):
         name = key.removeprefix("comet.").replace(".", "_")
         if name in settings and name != "api_key":
@@ -87,7 +102,7 @@ def names_server(sdk: Any, environ: Any) -> bool:
     if environ.get("COMET_URL_OVERRIDE"):
         return True
     try:
-        origin = sdk.get_config().get_config_origin("comet.url_override")
+        origin = (_reading.get() or sdk.get_config()).get_config_origin("comet.url_override")
     except AttributeError:
         return False
     return origin is not None
@@ -140,10 +155,13 @@ def forget_late_imports(sdk: Any) -> None:
 
 # Starting
 
+signature = functools.lru_cache(maxsize=16)(inspect.signature)
+"""The signature of one of the SDK's functions: every call needs some, and to make one takes a while."""
+
 
 def start_arguments(sdk: Any, *, workspace: str, project_name: str) -> dict[str, Any]:
     """Workspace and project under the names that this SDK's `start` has for them (``project`` in 3.43)."""
-    parameters = inspect.signature(sdk.start).parameters
+    parameters = signature(sdk.start).parameters
     named_project = "project" in parameters and "project_name" not in parameters
     return {"workspace": workspace, "project" if named_project else "project_name": project_name}
 

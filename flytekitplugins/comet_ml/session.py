@@ -58,9 +58,11 @@ class Session:
             self._layer = SettingsLayer(self._environ)
             undo.callback(self._layer.remove)
             undo.callback(self._end)
-            unreachable = self._log_in()
+            with comet.one_reading(self._sdk):
+                unreachable = self._log_in()
             if self._plan.start:
-                self._start(unreachable)
+                with comet.one_reading(self._sdk):
+                    self._start(unreachable)
             self._prepare_body()
             self._undo = undo.pop_all()
         return self
