@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+from types import ModuleType
 
 import comet_ml
 import comet_ml.exceptions
@@ -16,7 +17,7 @@ from flytekit.core.context_manager import FlyteEntities
 from flytekit.core.python_auto_container import PythonAutoContainerTask
 from flytekit.core.utils import ClassDecorator
 from flytekit.tools import translator
-from flytekitplugins.comet_ml import comet_ml_login, options, sdk
+from flytekitplugins.comet_ml import autologging, comet_ml_login, options, sdk
 
 
 def test_comet_has_the_settings_and_the_switch_for_the_running_experiment() -> None:
@@ -104,3 +105,17 @@ def test_flytekit_s_eager_tasks_have_no_config_of_their_own_that_ours_would_repl
 
 def test_our_name_of_the_link_type_is_flytekit_s() -> None:
     assert comet_ml_login.LINK_TYPE_KEY == ClassDecorator.LINK_TYPE_KEY
+
+
+def test_comet_has_hooks_for_the_frameworks_that_we_watch_for() -> None:
+    assert {name.split(".")[0] for name in sdk.hooks(comet_ml) or {}} == autologging.FRAMEWORKS
+
+
+def test_comet_s_finder_puts_hooks_on_a_module_that_is_there_already() -> None:
+    module = ModuleType("mine")
+    setattr(module, "function", lambda: 1)  # noqa: B010
+    assert not sdk.is_hooked(module.function)
+    sdk.put_hooks(comet_ml, module, {"function": {"before": [], "after": [], "allow_empty_experiment": False}})
+    assert sdk.is_hooked(module.function)
+    assert module.function() == 1
+    assert isinstance(comet_ml.monkey_patching.ALREADY_IMPORTED_MODULES, set)

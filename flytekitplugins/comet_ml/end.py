@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from . import sdk as comet
+from .delivery import await_connection
 from .log import logger
 from .offline import OfflineArchives
 from .plan import SessionPlan, marked
@@ -135,7 +136,7 @@ class End:
             self._attempt(lambda: self._log_outcome(experiment, outcome), experiment)
         if reports and outcome.status != "terminated":
             left = (deadline - time.monotonic()) / 4
-            comet.await_connection(experiment, min(left, _SECONDS_FOR_THE_SERVER_TO_COME_BACK))
+            await_connection(experiment, min(left, _SECONDS_FOR_THE_SERVER_TO_COME_BACK))
         self._attempt(experiment.end, experiment)
         self._attempt(lambda: self._archives.add(comet.archives_of(experiment)), experiment)
         if reports:

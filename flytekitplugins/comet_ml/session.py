@@ -11,6 +11,7 @@ from types import ModuleType, TracebackType
 from typing import Any
 
 from . import sdk as comet
+from .delivery import be_patient, little_patience, lose_nothing
 from .end import End, Outcome, outcome_of
 from .errors import CometTrackingError
 from .log import logger
@@ -85,11 +86,13 @@ class Session:
             self._context = contextvars.copy_context()
             self._end = End(self._sdk, self._slot, self._plan, self._archives, self._log_filter)
             undo.callback(self._finish)
-            impatient = comet.little_patience(self._environ)
+            impatient = little_patience(self._environ)
             self._layer.set(impatient)
-            unreachable = self._log_in()
+            with comet.one_reading(self._sdk):
+                unreachable = self._log_in()
             if self._plan.start:
-                self._start(unreachable)
+                with comet.one_reading(self._sdk):
+                    self._start(unreachable)
             for name in impatient:
                 self._layer.forget(name)
             self._prepare_body()
@@ -172,8 +175,8 @@ class Session:
         if self.experiment is None:
             return
         if self.mode == "online":
-            comet.be_patient(self._sdk, self.experiment)
-            comet.lose_nothing(self.experiment)
+            be_patient(self._sdk, self.experiment)
+            lose_nothing(self.experiment)
         if self._plan.primary:
             starter.describe(self.experiment)
             starter.announce(self.experiment)
