@@ -46,14 +46,19 @@ def point(name: str, step: Any, value: Any, timestamp: Any) -> Point:
 def points_of(metrics: Iterable[Mapping[str, Any]]) -> Counter[Point]:
     """The values in an answer of `comet_ml.APIExperiment.get_metrics`."""
     return Counter(
-        point(metric["metricName"], metric.get("step"), metric["metricValue"], metric.get("timestamp"))
+        point(
+            _stored_name(metric["metricName"], metric.get("runContext")),
+            metric.get("step"),
+            metric["metricValue"],
+            metric.get("timestamp"),
+        )
         for metric in metrics
     )
 
 
 def names_on_server(name: str, context: str | None) -> list[str]:
-    """The names that a metric or parameter can have on the server, which may put the context in front."""
-    return [name] if context is None else [f"{context}_{name}", name]
+    """The names that a metric or parameter can have on the server, the likely one first: with its context in front."""
+    return [f"{context}_{name}", name] if context else [name]
 
 
 def undelivered(messages: Iterable[Message], delivered: Delivered) -> Iterator[Message]:
@@ -70,7 +75,13 @@ def undelivered(messages: Iterable[Message], delivered: Delivered) -> Iterator[M
     output: dict[object, list[Message]] = {}
     for message in messages:
         if message.type == "metric_msg":
-            if not _take(points, _points_of_message(message)):
+            metric, time = message.payload["metric"], message.payload.get("local_timestamp")
+            candidate = point(
+                names_on_server(*name_of_metric(message))[0], metric.get("step"), metric.get("metricValue"), time
+            )
+            if points[candidate] > 0:
+                points[candidate] -= 1
+            else:
                 yield message
         elif message.type == "standard_output":
             part = output.setdefault(message.payload.get("stderr"), [])
@@ -100,18 +111,9 @@ def _is_there(message: Message, delivered: Delivered) -> bool:
     return False
 
 
-def _points_of_message(message: Message) -> list[Point]:
-    metric, (name, context) = message.payload["metric"], name_of_metric(message)
-    time = message.payload.get("local_timestamp")
-    return [point(name, metric.get("step"), metric.get("metricValue"), time) for name in names_on_server(name, context)]
-
-
-def _take(counts: Counter[Point], candidates: Iterable[Point]) -> bool:
-    for candidate in candidates:
-        if counts[candidate] > 0:
-            counts[candidate] -= 1
-            return True
-    return False
+def _stored_name(name: str, context: str | None) -> str:
+    """The name with its context in front: a server may leave that to those who show it."""
+    return name if not context or name.startswith(f"{context}_") else f"{context}_{name}"
 
 
 def _lines_not_there(part: list[Message], lines: Counter[str]) -> list[Message]:
