@@ -95,6 +95,9 @@ class Session:
                     self._start(unreachable)
             for name in impatient:
                 self._layer.forget(name)
+            if self.experiment is not None and self.mode == "online":
+                be_patient(self._sdk, self.experiment)
+                lose_nothing(self.experiment)
             self._prepare_body()
             self._undo = undo.pop_all()
         self._begun.set()
@@ -174,9 +177,6 @@ class Session:
         self.mode = starter.mode
         if self.experiment is None:
             return
-        if self.mode == "online":
-            be_patient(self._sdk, self.experiment)
-            lose_nothing(self.experiment)
         if self._plan.primary:
             starter.describe(self.experiment)
             starter.announce(self.experiment)
