@@ -121,11 +121,13 @@ class TemplateConfig:
         link: The link.
         secret: The secret to request, if the decorator was given one.
         task: The task, once it is known.
+        decorator: The decorator, for those who want to know all its options.
     """
 
-    def __init__(self, link: CometLink, secret: Secret | None) -> None:
+    def __init__(self, link: CometLink, secret: Secret | None, decorator: Any = None) -> None:
         self.link = link
         self.secret = secret
+        self.decorator = decorator
         self.task: PythonTask[Any] | None = None
 
     def __call__(self, settings: Any) -> dict[str, str]:
@@ -159,7 +161,7 @@ class TemplateConfig:
                 task.name,
                 self.link.experiment_key,
             )
-        for decorator, key, value in self._conflicts():
+        for decorator, key, value in self.conflicts():
             logger.warning(
                 "Task %r: %s and comet_ml_login both set %r in the task template. It is comet_ml_login's, so the link "
                 "of %s in the Flyte console, which needs %r there, will be wrong.",
@@ -190,7 +192,8 @@ class TemplateConfig:
         # By type: a decorator above this one has this one's method as an attribute of its own.
         return [(decorator, dict(type(decorator).get_extra_config(decorator) or {})) for decorator in decorators]
 
-    def _conflicts(self) -> list[tuple[ClassDecorator, str, str]]:
+    def conflicts(self) -> list[tuple[ClassDecorator, str, str]]:
+        """What other decorators of the task want in its template, in places that are this one's."""
         ours = self.link.config()
         return [
             (decorator, key, value)
