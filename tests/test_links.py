@@ -14,12 +14,14 @@ from typing import Any
 import comet_ml
 import pytest
 from browser import Browser, chromium
+from click.testing import CliRunner
 from comet_ml.query import Other
 from comet_server import CometServer, Request
 from conftest import CANARY, InPod
 from console import links, templates
 from flytekit import Secret
 from flytekitplugins.comet_ml import CometLink, comet_ml_login
+from flytekitplugins.comet_ml.cli import main
 from flytekitplugins.comet_ml.cli.config import platform_config
 from flytekitplugins.comet_ml.cli.resolver import resolver_page
 from flytekitplugins.comet_ml.experiment_key import SCOPES, Scope
@@ -135,6 +137,19 @@ def test_the_documented_query_finds_the_experiments_of_an_execution(
         )
         (experiment,) = comet_ml.API().query("my-team", "digits", one)
         assert experiment.id in expected
+
+
+def test_the_commands_of_the_documentation_are_commands() -> None:
+    found = set()
+    for document in (DOCUMENT, DOCUMENT.parents[1] / "README.md"):
+        for line in re.findall(r"^python -m flytekitplugins\.comet_ml (.*)$", document.read_text(), re.MULTILINE):
+            name, *arguments = line.split()
+            found.add(name)
+            # The others need somebody's module or archive.
+            runs_anywhere = name in ("config", "resolver")
+            done = CliRunner().invoke(main, [name, *(arguments if runs_anywhere else ["--help"])])
+            assert done.exit_code == 0, done.output
+    assert found >= {"config", "doctor", "resolver"}
 
 
 if __name__ == "__main__":
