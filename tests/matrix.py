@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import shutil
@@ -43,7 +44,7 @@ def wait_for(name):
 
 def note(step):
     with open(ROOM / "logged", "a") as file:
-        file.write(f"{step}\\n")
+        file.write(f"{step} {time.time()}\\n")
 
 def log(count):
     experiment = comet_ml.get_running_experiment()
@@ -201,7 +202,7 @@ def send(number: signal.Signals) -> Action:
     """Send a signal to the pod."""
 
     def act(stage: Stage) -> None:
-        stage.signalled = time.monotonic()
+        stage.signalled = time.time()
         stage.pod.process.send_signal(number)
 
     return act
@@ -229,7 +230,7 @@ class Scenario:
         status: Exit status.
         error: A part of the task's error; empty if it succeeds.
         state: What Comet shows: "finished", "crashed", "running", or "none" if there is no experiment.
-        archive: Whether there is an archive in the blob store.
+        archive: Whether there is an archive in the blob store; None where there may be one or not.
         flyte_status: The Other of that name, in Comet or in the archive; alternatives are separated by bars.
         lost: What may be lost, for the table; empty if nothing may.
         local: Whether the archive is allowed to be left in the pod, since nothing else is possible.
@@ -260,7 +261,7 @@ class Scenario:
     status: int = 0
     error: str = ""
     state: str = "finished"
-    archive: bool = False
+    archive: bool | None = False
     flyte_status: str = ""
     lost: str = ""
     local: bool = False
@@ -292,6 +293,7 @@ class Outcome:
         raw: The raw output prefix, if it is a directory.
         comet: The server, stopped.
         seconds: How long the start, the end, and dying from the signal took, as far as they happened.
+        signalled: When the pod was sent its last signal.
     """
 
     scenario: Scenario
@@ -299,12 +301,14 @@ class Outcome:
     raw: Path
     comet: CometServer
     seconds: dict[str, float]
+    signalled: float = math.inf
 
     @property
     def logged(self) -> set[int]:
-        """The steps of the metrics that the body logged."""
+        """The steps of the metrics that the body logged, until it was signalled."""
         file = self.run.directory / "logged"
-        return {int(line) for line in file.read_text().split()} if file.exists() else set()
+        lines = [line.split() for line in file.read_text().splitlines()] if file.exists() else []
+        return {int(step) for step, moment in lines if float(moment) < self.signalled}
 
     @property
     def delivered(self) -> set[int]:
@@ -440,7 +444,7 @@ def play(
         }
         stage = Stage(comet, room, stack.enter_context(_ended(pod.start(command, room, environment))))
         _direct(scenario, stage)
-        ended = time.monotonic()
+        ended = time.time()
         run = stage.pod.wait(1)
         seconds = _seconds(room)
         if stage.signalled is not None:
@@ -450,7 +454,7 @@ def play(
             for name in ("work", "tmp"):
                 # The disks are gone with the pod.
                 shutil.copytree(room / name, room / "kept" / name, symlinks=True)
-        return Outcome(scenario, run, raw, comet, seconds)
+        return Outcome(scenario, run, raw, comet, seconds, stage.signalled or math.inf)
 
 
 @contextmanager
@@ -473,7 +477,7 @@ def _direct(scenario: Scenario, stage: Stage, limit: float = 180) -> None:
             steps.pop(0)[1](stage)
             done += 1
             (stage.room / f"step {done}").touch()
-        if now - began > limit or (stage.signalled is not None and now - stage.signalled > scenario.grace):
+        if now - began > limit or (stage.signalled is not None and time.time() - stage.signalled > scenario.grace):
             stage.pod.process.kill()
             stage.pod.process.wait()
         time.sleep(0.005)

@@ -325,6 +325,7 @@ IN_THE_MIDDLE = [
         name="two connections are reset, then all is fine",
         group=MIDDLE,
         body=HALVES,
+        archive=None,
         steps=((HALF, put(first(2, reset))),),
     ),
     Scenario(
