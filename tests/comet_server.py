@@ -56,6 +56,12 @@ class Experiment:
         alive: Whether it was last said to run.
         states: Every state that was reported, in order: "alive", "ended", "crashed", "finished".
         tags: Its tags.
+        points: Every metric value as it arrived, in order.
+        assets: What was said of each asset, by its id, and under ``content`` its file.
+        uploads: The id of every asset that was sent, in order.
+        output: Its output.
+        html: Its HTML.
+        times: Its start and end, as the SDK or somebody with the REST API has set them.
     """
 
     key: str
@@ -67,6 +73,12 @@ class Experiment:
     name: str | None = None
     states: list[str] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
+    points: list[dict[str, Any]] = field(default_factory=list)
+    assets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    uploads: list[str] = field(default_factory=list)
+    output: str = ""
+    html: str = ""
+    times: dict[str, int | None] = field(default_factory=dict)
 
     @property
     def alive(self) -> bool:
@@ -185,7 +197,10 @@ class CometServer:
             return 200, {"is_alive_beat_duration_millis": 10000, "gpu_monitor_interval_millis": 60000}
         if path.endswith("/experiment/metadata"):
             return self._metadata(request.query.get("experimentKey", ""))
+        if request.method == "GET" and request.query.get("experimentKey") in self.experiments:
+            return 200, _read(path.rpartition("/rest/v2/experiment/")[2], request.query, self.experiments)
         self._record(path, body)
+        self._record_content(request, body)
         return 200, {}
 
     def _metadata(self, key: str) -> Answer:
@@ -200,8 +215,11 @@ class CometServer:
             "workspaceName": experiment.workspace,
             "projectId": "project",
             "running": experiment.alive,
-            "hasCrashed": False,
+            # What the service does with the mark when a run goes on or ends is not known here: it stays.
+            "hasCrashed": [s for s in experiment.states if s in ("crashed", "finished")][-1:] == ["crashed"],
             "throttle": False,
+            "startTimeMillis": experiment.times.get("start"),
+            "endTimeMillis": experiment.times.get("end"),
         }
 
     def _add_run(self, body: dict[str, Any]) -> Answer:
@@ -213,6 +231,7 @@ class CometServer:
                 return 400, {"msg": "exists", "sdk_error_code": 90999}
         else:
             self.experiments[key] = Experiment(key, project=body.get("projectName"), workspace=workspace)
+            self.experiments[key].times["start"] = body.get("local_timestamp")
         return 200, self._run(self.experiments[key])
 
     def _run(self, experiment: Experiment) -> dict[str, Any]:
@@ -241,6 +260,7 @@ class CometServer:
         elif path.endswith("/batch/logger/experiment/metric"):
             for item in body["values"]:
                 metric = item.get("metric", item)
+                experiment.points.append(metric)
                 experiment.metrics.setdefault(metric["metricName"], []).append(
                     (metric.get("step"), metric.get("metricValue"))
                 )
@@ -249,6 +269,58 @@ class CometServer:
                 parameter = item.get("param", item)
                 name = parameter.get("paramName") or parameter.get("parameterName")
                 experiment.parameters[name] = parameter.get("paramValue", parameter.get("parameterValue"))
+
+    def _record_content(self, request: Request, body: dict[str, Any]) -> None:
+        query = request.query
+        key = body.get("experimentKey") or query.get("experimentId") or ""
+        experiment = self.experiments.get(key)
+        if experiment is None:
+            return
+        if request.path.endswith("/asset/upload"):
+            experiment.uploads.append(query["assetId"])
+            experiment.assets[query["assetId"]] = {**query, "content": request.body}
+        elif request.path.endswith("/write/experiment/output"):
+            experiment.output += "".join(line["output"] for line in body["outputLines"])
+        elif request.path.endswith("/write/experiment/html"):
+            experiment.html = body["html"] if body.get("override") else experiment.html + body["html"]
+        elif request.path.endswith("/tags/add-tags-to-experiment"):
+            experiment.tags += body["addedTags"]
+        elif request.path.endswith("/status-report/offline-metadata"):
+            times = {"start": body.get("startTimestamp"), "end": body.get("endTimestamp")}
+            experiment.times.update({name: time for name, time in times.items() if time is not None})
+        elif request.path.endswith("/write/experiment/set-start-end-time"):
+            times = {"start": body.get("startTimeMillis"), "end": body.get("endTimeMillis")}
+            experiment.times.update({name: time for name, time in times.items() if time is not None})
+
+
+def _read(what: str, query: dict[str, str], experiments: dict[str, Experiment]) -> Any:
+    """What the REST API says of an experiment, as the SDK documents it: numbers are texts, names have their context."""
+    experiment = experiments[query["experimentKey"]]
+    if what in ("metrics/summary", "metrics/get-metric"):
+        points = [(f"{p['context']}_" if p.get("context") else "") + p["metricName"] for p in experiment.points]
+        if what == "metrics/summary":
+            return {"values": [{"name": name} for name in sorted(set(points))]}
+        return {
+            "metrics": [
+                {
+                    "metricName": name,
+                    "metricValue": str(point["metricValue"]).replace("e", "E"),
+                    "timestamp": point["timestamp"],
+                    "step": point.get("step"),
+                    "epoch": point.get("epoch"),
+                    "runContext": point.get("context"),
+                }
+                for name, point in zip(points, experiment.points, strict=True)
+                if name == query["metricName"]
+            ]
+        }
+    if what == "log-other":
+        return {"values": [{"name": name, "valueCurrent": value} for name, value in experiment.others.items()]}
+    if what == "parameters":
+        return {"values": [{"name": name, "valueCurrent": value} for name, value in experiment.parameters.items()]}
+    if what == "asset/list":
+        return {"assets": [{"assetId": key, "fileName": a["fileName"]} for key, a in experiment.assets.items()]}
+    return {"output": {"output": experiment.output}, "html": {"html": experiment.html}}.get(what, {})
 
 
 class _HTTPServer(ThreadingHTTPServer):

@@ -17,10 +17,11 @@ from typing import Any, Literal
 from . import sdk as comet
 from .log import logger
 from .offline import OfflineArchives
-from .plan import SessionPlan
+from .plan import SessionPlan, marked
 from .redaction import SDKLogFilter, masked
 from .running import Slot, began_during
 
+_STATUS = "flyte_status"
 _MESSAGE_LENGTH = 1000
 
 _SECONDS_FOR_THE_SERVER_TO_COME_BACK = 12.0
@@ -129,17 +130,16 @@ class End:
         reports = experiment.alive and not comet.is_offline(experiment)
         if experiment is not own:
             self._attempt(lambda: self._claim(experiment, own), experiment)
-        if experiment.alive and (outcome.crashed or resumed):
+        # In an experiment that nodes share, each says how it ended: the state that they have in common follows from it.
+        if experiment.alive and (outcome.crashed or resumed or self._plan.mark):
             self._attempt(lambda: self._log_outcome(experiment, outcome), experiment)
         if reports and outcome.status != "terminated":
             left = (deadline - time.monotonic()) / 4
             comet.await_connection(experiment, min(left, _SECONDS_FOR_THE_SERVER_TO_COME_BACK))
         self._attempt(experiment.end, experiment)
         self._attempt(lambda: self._archives.add(comet.archives_of(experiment)), experiment)
-        if reports and outcome.crashed:
-            self._attempt(lambda: self._set_state(experiment, "crashed"), experiment)
-        elif reports and resumed and self._plan.primary:
-            self._attempt(lambda: self._clear_crash(experiment), experiment)
+        if reports:
+            self._attempt(lambda: self._set_state(experiment, outcome, resumed), experiment)
 
     def _within(self, deadline: float, step: Callable[[], None]) -> bool:
         """Run a step in a thread, and say whether it came to its end in time: the SDK has no bound that holds."""
@@ -172,35 +172,48 @@ class End:
     # What Comet shows
 
     def _log_outcome(self, experiment: Any, outcome: Outcome) -> None:
-        error = outcome.error
-        others: dict[str, str] = {"flyte_status": outcome.status}
+        if outcome.status == "terminated" and self._plan.rank is not None and self._failures(experiment):
+            # The other ranks are terminated when one fails: its error is the one to show.
+            return
+        error, mark = outcome.error, self._plan.mark
+        others: dict[str, str] = {_STATUS: outcome.status}
         if error is not None:
             others["flyte_error_type"] = type(error).__name__
             others["flyte_error_message"] = self._told(_message(error))[:_MESSAGE_LENGTH]
-        experiment.log_others(others)
+        experiment.log_others({marked(mark, name): value for name, value in others.items()})
         if error is not None:
             text = self._told("".join(traceback.format_exception(error)))
-            experiment.log_asset_data(text, name="traceback.txt", overwrite=True)
+            experiment.log_asset_data(text, name=marked(mark, "traceback.txt"), overwrite=True)
 
     def _told(self, text: str) -> str:
         # A name of a file that is no UTF-8 has surrogates, on which the SDK's sender dies, and its end waits for it.
         return masked(text, self._log_filter.secrets).encode("utf-8", "backslashreplace").decode()
 
-    def _set_state(self, experiment: Any, state: Literal["crashed", "finished"]) -> None:
+    def _set_state(self, experiment: Any, outcome: Outcome, resumed: bool) -> None:
         # The SDK reports a crash only through sys.excepthook, and every other end as "finished".
-        self._stored(experiment).set_state(state)
+        if outcome.crashed or (self._plan.mark and self._failures(experiment)):
+            self._stored(experiment).set_state("crashed")
+        elif resumed and self._plan.primary:
+            stored = self._stored(experiment)
+            if stored.get_state() == "crashed":
+                stored.set_state("finished")
 
-    def _clear_crash(self, experiment: Any) -> None:
-        stored = self._stored(experiment)
-        if stored.get_state() == "crashed":
-            stored.set_state("finished")
+    def _failures(self, experiment: Any) -> list[str]:
+        """The Others by which a node or a rank has said that it failed, in an experiment that several share."""
+        others = self._stored(experiment).get_others_summary()
+        return [
+            str(other["name"])
+            for other in others
+            if str(other["name"]).endswith(_STATUS) and other["valueCurrent"] in ("failed", "terminated")
+        ]
 
     def _correct(self, own: Any, outcome: Outcome) -> None:
         if comet.is_offline(own) or own.disabled:
             return
         stored = self._stored(own)
-        stored.log_other("flyte_status", outcome.status)
-        stored.set_state("crashed" if outcome.crashed else "finished")
+        stored.log_other(marked(self._plan.mark, _STATUS), outcome.status)
+        failed = outcome.crashed or (self._plan.mark and self._failures(own))
+        stored.set_state("crashed" if failed else "finished")
 
     def _stored(self, experiment: Any) -> Any:
         return self._sdk.APIExperiment(previous_experiment=experiment.get_key())

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from . import experiment_key
+from .experiment_key import Scope
+from .log import logger
+from .node_id import node_id
+from .plan import marked
 from .ranks import Rank, rank_of
 
 
@@ -22,6 +28,7 @@ class Identity:
         domain: Flyte domain of the execution.
         node: The name that the control plane generated for the pod, with index and subtask attempt for a legacy map
             task.
+        node_id: The node's id in the execution, the same for all its attempts; None where the names do not tell it.
         attempt: Number of the attempt, from "0".
         task_version: Version under which the task was registered.
         workflow: The workflow, as `project:domain:name`.
@@ -36,6 +43,7 @@ class Identity:
     project: str | None = None
     domain: str | None = None
     node: str | None = None
+    node_id: str | None = None
     attempt: str | None = None
     task_version: str | None = None
     workflow: str | None = None
@@ -43,13 +51,32 @@ class Identity:
     hostname: str = ""
     rank: Rank | None = None
 
-    def experiment_key(self, *, workspace: str, project_name: str) -> str:
+    def experiment_key(self, *, workspace: str, project_name: str, scope: Scope = "attempt") -> str:
         """The key of the experiment of this pod. Only a remote call has one.
 
         Args:
             workspace: Comet workspace.
             project_name: Comet project.
+            scope: What the experiment covers. Where the node cannot be told from the attempt, "node" is as "attempt".
         """
+        if self.execution is None or scope == "attempt":
+            return self._key_of(self.node, workspace, project_name)
+        names = {
+            "flyte_project": self.project or "",
+            "flyte_domain": self.domain or "",
+            "execution": self.execution,
+            "workspace": workspace,
+            "project_name": project_name,
+        }
+        if scope == "execution":
+            return experiment_key.derive_execution_key(**names)
+        if self.node_id is not None:
+            return experiment_key.derive_node_key(**names, node_id=self.node_id)
+        logger.warning(
+            'scope="node" is as scope="attempt" here: the name of this pod (%s) and its output prefix do not tell '
+            "which node it belongs to.",
+            self.node,
+        )
         return self._key_of(self.node, workspace, project_name)
 
     def previous_experiment_key(self, *, workspace: str, project_name: str) -> str | None:
@@ -69,23 +96,45 @@ class Identity:
             project_name=project_name,
         )
 
-    def others(self) -> dict[str, str]:
-        """What the experiment says about its origin, by the names that it has in Comet's Others."""
-        others = {
+    def others(self, scope: Scope = "attempt") -> dict[str, str]:
+        """What the experiment says about its origin, by the names that it has in Comet's Others.
+
+        Args:
+            scope: What the experiment covers. What is not the same for all of it has the node's mark before its name.
+        """
+        execution = {
             "flyte_execution": self.execution,
             "flyte_project": self.project,
             "flyte_domain": self.domain,
+            "flyte_workflow": self.workflow,
+            "flyte_execution_url": self.execution_url,
+        }
+        node = {
             "flyte_node": self.node,
             "flyte_attempt": self.attempt,
             "flyte_task": self.task,
             "flyte_task_version": self.task_version,
-            "flyte_workflow": self.workflow,
-            "flyte_execution_url": self.execution_url,
         }
+        mark = self.mark(scope)
+        others = {**execution, **{marked(mark, name): value for name, value in node.items()}}
         return {name: value for name, value in others.items() if value}
 
-    def experiment_name(self) -> str:
-        """A name for the experiment that people recognise: the task and the execution."""
+    def mark(self, scope: Scope) -> str | None:
+        """What tells this node from others in an experiment that they share; None where it has one of its own.
+
+        Args:
+            scope: What the experiment covers.
+        """
+        return None if self.local or scope != "execution" else self.node_id or self.node or self.hostname
+
+    def experiment_name(self, scope: Scope = "attempt") -> str:
+        """A name for the experiment that people recognise: the task and the execution, or the execution alone.
+
+        Args:
+            scope: What the experiment covers.
+        """
+        if self.execution and scope == "execution":
+            return self.execution
         return f"{self.task.rpartition('.')[2]} {self.execution or 'local'}"
 
 
@@ -104,9 +153,11 @@ def identify(context: Any, environ: Mapping[str, str], *, task: str) -> Identity
     execution = environ.get("FLYTE_INTERNAL_EXECUTION_ID")
     prefix = parameters.raw_output_prefix
     hostname = environ.get("HOSTNAME")
-    node = None
+    attempt = environ.get("FLYTE_ATTEMPT_NUMBER")
+    node = unattempted = None
     if execution:
         node = experiment_key.generated_name(execution, prefix if isinstance(prefix, str) else None, hostname)
+        unattempted = node_id(execution, node, attempt, _output_prefix(parameters, sys.argv))
     return Identity(
         local=False,
         task=environ.get("FLYTE_INTERNAL_TASK_NAME") or task,
@@ -114,13 +165,25 @@ def identify(context: Any, environ: Mapping[str, str], *, task: str) -> Identity
         project=environ.get("FLYTE_INTERNAL_EXECUTION_PROJECT"),
         domain=environ.get("FLYTE_INTERNAL_EXECUTION_DOMAIN"),
         node=node,
-        attempt=environ.get("FLYTE_ATTEMPT_NUMBER"),
+        node_id=unattempted,
+        attempt=attempt,
         task_version=environ.get("FLYTE_INTERNAL_TASK_VERSION"),
         workflow=environ.get("FLYTE_INTERNAL_EXECUTION_WORKFLOW"),
         execution_url=environ.get("FLYTE_EXECUTION_URL"),
         hostname=str(parameters.execution_id.name) if hostname is None else hostname,
         rank=rank_of(environ),
     )
+
+
+def _output_prefix(parameters: Any, arguments: Sequence[str]) -> str | None:
+    """Where the pod writes its result: `output_metadata_prefix`, or the argument of flytekit's entrypoint.
+
+    A worker process of torch Elastic has no such parameter, but its parent's arguments (Python's multiprocessing).
+    """
+    prefix = getattr(parameters, "output_metadata_prefix", None)
+    if isinstance(prefix, str):
+        return prefix
+    return next((value for name, value in pairwise(arguments) if name == "--output-prefix"), None)
 
 
 def _is_local(context: Any) -> bool:

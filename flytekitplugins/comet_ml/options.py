@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from . import sdk
 from .errors import InvalidOptionError
-from .experiment_key import is_legal_key
+from .experiment_key import SCOPES, is_legal_key
 from .log import logger
 
 P = ParamSpec("P")
@@ -182,6 +182,20 @@ def check_experiment_key(value: str | None) -> None:
         )
 
 
+def check_scope(scope: object, experiment_key: str | None) -> None:
+    """Refuse what is no scope, and one that a given key makes meaningless.
+
+    Raises:
+        InvalidOptionError: With what was given and the remedy.
+    """
+    check_choice("scope", scope, SCOPES)
+    if experiment_key is not None and scope != "attempt":
+        raise InvalidOptionError(
+            f"comet_ml_login: scope={scope!r} derives the experiment's key, but experiment_key={experiment_key!r} "
+            "gives it: everything logs to that one experiment. Leave one of the two out."
+        )
+
+
 def web_address(host: str) -> str:
     """The address of a Comet host, with its scheme and without a slash at its end.
 
@@ -290,6 +304,7 @@ def _check_names(
                 "on_unavailable",
                 "project_name",
                 "ranks",
+                "scope",
                 "start",
                 "workspace",
             }

@@ -24,7 +24,7 @@ from . import inputs, link, options, termination
 from .credentials import check_secret, read_api_key
 from .errors import UnsupportedFunctionError
 from .identity import identify
-from .plan import SessionPlan
+from .plan import SessionPlan, marked
 from .ranks import shared_key
 from .registration import TemplateConfig, request_secret, source_file, tracked_function
 from .session import Session
@@ -121,6 +121,9 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
             experiment to an archive, ``"raise"`` fails the task before its body. A rejected API key always fails it.
         end_timeout: Seconds that the end of the task may wait for what is still to be sent; what has not arrived then
             comes into an archive.
+        scope: What one experiment covers in a cluster: ``"attempt"``, one attempt of one node; ``"node"``, all
+            attempts of a node; ``"execution"``, all decorated tasks of the execution with this project and workspace.
+            Locally, every call has an experiment of its own.
         **login_kwargs: Passed to `comet_ml.login` unchanged: settings of the SDK. Those that are arguments of
             `ExperimentConfig` (``log_code=False``) or of `start` (``online=False``, ``mode="get"``) take effect there.
 
@@ -150,6 +153,7 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
         ranks: Literal["primary", "all"] = "primary",
         on_unavailable: Literal["offline", "raise"] = "offline",
         end_timeout: float = 60.0,
+        scope: Literal["attempt", "node", "execution"] = "attempt",
         **login_kwargs: Any,
     ) -> None:
         options.check_text("project_name", project_name)
@@ -161,6 +165,7 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
         options.check_choice("ranks", ranks, ("primary", "all"))
         options.check_choice("on_unavailable", on_unavailable, ("offline", "raise"))
         options.check_seconds("end_timeout", end_timeout)
+        options.check_scope(scope, experiment_key)
         options.check_experiment_config(experiment_config)
         options.check_keywords(login_kwargs)
         self.project_name = project_name
@@ -174,12 +179,13 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
         self.ranks = ranks
         self.on_unavailable = on_unavailable
         self.end_timeout = end_timeout
+        self.scope: keys.Scope = scope
         self.login_kwargs = login_kwargs
 
     @property
     def link(self) -> link.CometLink:
         """The link from the Flyte console to the experiment."""
-        return link.CometLink(self.project_name, self.workspace, self.host, self.experiment_key)
+        return link.CometLink(self.project_name, self.workspace, self.host, self.experiment_key, self.scope)
 
     def get_extra_config(self) -> dict[str, str]:
         """What the link puts into the task template's config."""
@@ -273,11 +279,11 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
         experiment_key, credentials = self.experiment_key, None
         if not identity.local:
             credentials = functools.partial(read_api_key, self.secret, context.user_space_params.secrets, environ)
-        others = identity.others()
+        others, mark = identity.others(self.scope), identity.mark(self.scope)
         if experiment_key is None and not identity.local:
             names = {"workspace": self.workspace, "project_name": self.project_name}
-            experiment_key = identity.experiment_key(**names)
-            previous = identity.previous_experiment_key(**names)
+            experiment_key = identity.experiment_key(**names, scope=self.scope)
+            previous = identity.previous_experiment_key(**names) if self.scope == "attempt" else None
             others = {**others, **({"flyte_previous_experiment": previous} if previous else {})}
         rank = identity.rank
         joins = rank is not None and self.ranks == "all"
@@ -296,15 +302,20 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
             login_kwargs=self.login_kwargs,
             experiment_config=self.experiment_config,
             others=others,
-            name=identity.experiment_name(),
+            name=identity.experiment_name(self.scope),
             rank=rank.name if rank is not None and joins else None,
             primary=rank is None or rank.primary,
             on_unavailable=self.on_unavailable,
             end_timeout=self.end_timeout,
             store_archive=None if identity.local else archive_store(context),
-            parameters=lambda secrets: inputs.parameters(
-                inputs.named_arguments(function, args, kwargs), self.log_inputs, secrets
-            ),
+            scope=self.scope,
+            mark=mark,
+            parameters=lambda secrets: {
+                marked(mark, name): value
+                for name, value in inputs.parameters(
+                    inputs.named_arguments(function, args, kwargs), self.log_inputs, secrets
+                ).items()
+            },
         )
         return Session(comet_ml, environ, plan)
 
