@@ -229,18 +229,20 @@ class Scenario:
         fast: Whether the pod runs through `pyflyte-fast-execute`.
         status: Exit status.
         error: A part of the task's error; empty if it succeeds.
-        state: What Comet shows: "finished", "crashed", "running", or "none" if there is no experiment.
+        state: What Comet shows: "finished", "crashed", "running", or "none" if there is no experiment; alternatives are
+            separated by bars.
         archive: Whether there is an archive in the blob store; None where there may be one or not.
         flyte_status: The Other of that name, in Comet or in the archive; alternatives are separated by bars.
         lost: What may be lost, for the table; empty if nothing may.
         local: Whether the archive is allowed to be left in the pod, since nothing else is possible.
-        warns: Whether the log has its one warning.
+        warns: How many warnings the log has of the plugin; None for one or none.
         runs: Whether the body runs.
         changes: What the body itself changes of the process.
         start_limit: Seconds that the start may take.
         end_limit: Seconds that the end may take.
         signal_limit: Seconds from the signal to the pod's end.
         grace: Seconds from SIGTERM to the SIGKILL of Kubernetes.
+        proof: What the log has if the fault was there.
         slow: Whether it runs only in `make faults`.
     """
 
@@ -265,13 +267,14 @@ class Scenario:
     flyte_status: str = ""
     lost: str = ""
     local: bool = False
-    warns: bool = False
+    warns: int | None = 0
     runs: bool = True
     changes: str = ""
     start_limit: float = 15
     end_limit: float = 60
     signal_limit: float = 10
     grace: float = 25
+    proof: str = ""
     slow: bool = False
 
     @property
@@ -279,9 +282,9 @@ class Scenario:
         """The module that the task stands in."""
         body = "\n".join(f"    {line}" for line in self.body.strip().splitlines())
         head = f"OPTIONS = {dict(self.options)!r}\n{HEADER}\n{self.module}\n"
-        return (
-            f"{head}\n@task\n@witness\n@track\n@timed\n{'async ' * self.is_async}def train() -> None:\n{body}\n{FOOTER}"
-        )
+        decorators = ["@task", "@witness", *filter(None, [self.above]), "@track", "@timed"]
+        function = f"{'async ' * self.is_async}def train() -> None:"
+        return "\n".join([head, *decorators, function, body, FOOTER])
 
 
 @dataclass

@@ -69,7 +69,7 @@ def test_the_task_ends_as_it_would_without_the_plugin(scenario: Scenario, outcom
 
 @by_scenario
 def test_comet_shows_what_happened(scenario: Scenario, outcome: Outcome) -> None:
-    assert outcome.state == scenario.state
+    assert outcome.state in scenario.state.split("|")
     assert outcome.flyte_status in scenario.flyte_status.split("|")
 
 
@@ -91,11 +91,13 @@ def test_tracking_takes_no_longer_than_it_may(scenario: Scenario, outcome: Outco
 
 @by_scenario
 def test_the_log_says_it_once_and_where_the_archive_is(scenario: Scenario, outcome: Outcome) -> None:
-    assert len(outcome.warnings) == int(scenario.warns), outcome.warnings
+    expected = (0, 1) if scenario.warns is None else (scenario.warns,)
+    assert len(outcome.warnings) in expected, outcome.warnings
     if scenario.archive:
         assert sorted(outcome.uploads) == sorted(map(str, outcome.archives))
     elif scenario.local:
         assert any(str(file) in line for file in outcome.run.directory.rglob("*.zip") for line in outcome.lines)
+    assert scenario.proof in outcome.run.log
     assert len(outcome.run.log.splitlines()) < (5000 if "DEBUG" in scenario.name else 500)
 
 
