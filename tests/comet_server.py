@@ -304,7 +304,7 @@ def _read(what: str, query: dict[str, str], experiments: dict[str, Experiment]) 
             "metrics": [
                 {
                     "metricName": name,
-                    "metricValue": str(point["metricValue"]).replace("e", "E"),
+                    "metricValue": _in_java(point["metricValue"]),
                     "timestamp": point["timestamp"],
                     "step": point.get("step"),
                     "epoch": point.get("epoch"),
@@ -321,6 +321,10 @@ def _read(what: str, query: dict[str, str], experiments: dict[str, Experiment]) 
     if what == "asset/list":
         return {"assets": [{"assetId": key, "fileName": a["fileName"]} for key, a in experiment.assets.items()]}
     return {"output": {"output": experiment.output}, "html": {"html": experiment.html}}.get(what, {})
+
+
+def _in_java(value: Any) -> str:
+    return str(value).replace("e", "E") if isinstance(value, float) else str(value)
 
 
 class _HTTPServer(ThreadingHTTPServer):

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from . import sdk as comet
+from .delivery import await_connection, hurry
 from .log import logger
 from .offline import OfflineArchives
 from .plan import SessionPlan, marked
@@ -91,7 +92,7 @@ class End:
         """
         deadline = time.monotonic() + seconds
         if self._ending is not None and not self._ending.ended:
-            comet.hurry(self._ending, seconds * 0.5)
+            hurry(self._ending, seconds * 0.5)
         if not self._once.acquire(timeout=seconds * 0.6):
             # The end that hangs in another thread will not come to it any more.
             self._archive_what_is_there([own] if own is not None else [], seconds * 0.4)
@@ -138,9 +139,9 @@ class End:
             self._attempt(lambda: self._log_outcome(experiment, outcome), experiment)
         if reports and outcome.status != "terminated":
             left = (deadline - time.monotonic()) / 4
-            comet.await_connection(experiment, min(left, _SECONDS_FOR_THE_SERVER_TO_COME_BACK))
+            await_connection(experiment, min(left, _SECONDS_FOR_THE_SERVER_TO_COME_BACK))
         self._ending = experiment
-        comet.hurry(experiment, deadline - time.monotonic())
+        hurry(experiment, deadline - time.monotonic())
         self._attempt(experiment.end, experiment)
         self._attempt(lambda: self._archives.add(comet.archives_of(experiment)), experiment)
         if reports:

@@ -146,7 +146,7 @@ def identify(context: Any, environ: Mapping[str, str], *, task: str) -> Identity
         environ: The environment of the process.
         task: Name of the decorated function, where Flyte does not say which task this is.
     """
-    if _is_local(context):
+    if is_local(context):
         return Identity(local=True, task=task, rank=rank_of(environ))
     parameters = context.user_space_params
     # Without the variable this is somebody's test: in a pod, the control plane always sets it.
@@ -186,7 +186,12 @@ def _output_prefix(parameters: Any, arguments: Sequence[str]) -> str | None:
     return next((value for name, value in pairwise(arguments) if name == "--output-prefix"), None)
 
 
-def _is_local(context: Any) -> bool:
+def is_local(context: Any) -> bool:
+    """Whether a call is no task of a Flyte cluster: a local run, a worker process of one, or a plain call.
+
+    Args:
+        context: flytekit's current context.
+    """
     state = context.execution_state
     if state is None or state.mode is None or state.is_local_execution():
         return True

@@ -1,8 +1,8 @@
 """What this plugin uses of the Comet SDK beyond its public functions, and what differs between its versions.
 
 Every function takes the `comet_ml` module (or what a test puts in its place) as its first argument. Names that are
-not public API stand here and nowhere else, each with what happens where it is missing; `tests/test_sdk_contract.py`
-fails when the SDK drops one.
+not public API stand here, in `delivery.py` (connections) and in `running.py` (the running experiment), each with what
+happens where it is missing; `tests/test_contract.py` fails when the SDK drops one.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ import glob
 import importlib
 import inspect
 import os
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from types import ModuleType
 from typing import Any
 
@@ -37,6 +36,8 @@ _SERVICE_ACCOUNT_RESTRICTED = 7000023
 
 # Settings
 
+_reading: ContextVar[Any] = ContextVar("reading_of_the_settings", default=None)
+
 
 def setting(sdk: Any, name: str) -> Any:
     """A setting as the SDK itself would read it: environment, `.env`, configuration files, default.
@@ -48,10 +49,21 @@ def setting(sdk: Any, name: str) -> Any:
     Returns:
         The value; None where it is not set or this SDK has no such setting.
     """
+    config = _reading.get()
     try:
-        return sdk.get_config(name)
+        return sdk.get_config(name) if config is None or type(sdk) is not ModuleType else config[name]
     except (AttributeError, KeyError):
         return None
+
+
+@contextmanager
+def one_reading(sdk: Any) -> Iterator[None]:
+    """Look settings up in one reading of the configuration files while this runs; the SDK reads them each time."""
+    reading = _reading.set(sdk.get_config() if type(sdk) is ModuleType else None)
+    try:
+        yield
+    finally:
+        _reading.reset(reading)
 
 
 def is_on(sdk: Any, name: str, environ: Mapping[str, str]) -> bool | None:
@@ -73,9 +85,9 @@ def check_settings(sdk: Any, settings: Mapping[str, Any]) -> None:
     Raises:
         InvalidOptionError: With the setting and what was given.
     """
-    if type(sdk) is not ModuleType:
+    if type(sdk) is not ModuleType or not settings:
         return
-    config = sdk.get_config()
+    config = _reading.get() or sdk.get_config()
     for key in list(config.keys()):
         name = key.removeprefix("comet.").replace(".", "_")
         if name in settings and name != "api_key":
@@ -92,7 +104,7 @@ def names_server(sdk: Any, environ: Any) -> bool:
     if environ.get("COMET_URL_OVERRIDE"):
         return True
     try:
-        origin = sdk.get_config().get_config_origin("comet.url_override")
+        origin = (_reading.get() or sdk.get_config()).get_config_origin("comet.url_override")
     except AttributeError:
         return False
     return origin is not None
@@ -118,166 +130,41 @@ def forget_clients(sdk: Any) -> None:
         logger.debug("This comet-ml keeps no REST clients, or keeps them elsewhere.")
 
 
-# Waiting
-
-_PATIENCE = {
-    "COMET_TIMEOUT_HTTP": "3",
-    "COMET_TIMEOUT_API": "3",
-    "COMET_HTTP_SESSION_RETRY_TOTAL": "1",
-    "COMET_HTTP_SESSION_RETRY_BACKOFF_FACTOR": "1",
-    "COMET_GET_OR_ADD_EXPERIMENT_RETRY_TOTAL": "1",
-    "COMET_GET_OR_ADD_EXPERIMENT_RETRY_CONNECT": "1",
-    "COMET_GET_OR_ADD_EXPERIMENT_RETRY_READ": "1",
-    "COMET_GET_OR_ADD_EXPERIMENT_RETRY_STATUS": "1",
-    "COMET_GET_OR_ADD_EXPERIMENT_RETRY_BACKOFF_MAX": "1",
-}
+# Automatic logging
 
 
-def little_patience(environ: Mapping[str, str]) -> dict[str, str]:
-    """Settings by which a server that does not answer costs the start 12 seconds at most, instead of 2 minutes.
-
-    Args:
-        environ: The environment: what it says itself is left as it is.
-    """
-    return {name: value for name, value in _PATIENCE.items() if name not in environ}
+def hooks(sdk: Any) -> dict[str, dict[str, Any]] | None:
+    """The SDK's hooks on frameworks: by module, and by the path of a function or method in it. None without any."""
+    finder = getattr(sdk, "MODULE_FINDER", None)
+    return None if finder is None else dict(getattr(finder, "patcher_functions", {}))
 
 
-def be_patient(sdk: Any, experiment: Any) -> None:
-    """Let an experiment's connections wait and retry as the settings in force say.
-
-    They keep the settings under which they were made. `requests` and `urllib3` have public names for them; where the
-    SDK keeps its clients is not public, and where it keeps them elsewhere they stay impatient: what they cannot deliver
-    then comes into an archive sooner.
-    """
-    retries, factor = (setting(sdk, f"comet.http_session.retry_{name}") for name in ("total", "backoff_factor"))
-    try:
-        how_often = {"total": int(retries), "backoff_factor": float(factor)}
-    except TypeError:
-        logger.debug("This comet-ml has no settings for retries.")
-        return
-    for kind, client in _clients(experiment).items():
-        _set_patience(client, setting(sdk, f"comet.timeout.{kind}"), how_often)
+def is_hooked(function: Any) -> bool:
+    """Whether a function of a framework has its hook."""
+    return hasattr(function, "__comet__")
 
 
-def hurry(experiment: Any, seconds: float) -> None:
-    """Have an experiment's `end` give up what it cannot send within some seconds, and write it to an archive instead.
-
-    `end` waits for as long as the SDK is sending, each request as long as its timeout says; only when it has given up
-    does it write the archive. Where this SDK has no such streamer, it waits.
-
-    Args:
-        experiment: An experiment that has not ended.
-        seconds: How long the end may take, with the archive.
-    """
-    for client in _clients(experiment).values():
-        # Several requests come before and after what is to be sent.
-        _set_patience(client, min(client.default_timeout, max(1.0, seconds / 8)), {"total": 0 if seconds < 20 else 1})
-    streamer: Any = getattr(experiment, "streamer", None)
-    online = getattr(streamer, "online_streamer", None)
-    if online is None:
-        return
-    if not hasattr(online, "_gives_up"):
-        online.wait_for_finish = _giving_up(online, online.wait_for_finish)
-    # It may be ending, in another thread.
-    online._gives_up = time.monotonic() + 0.7 * seconds
-    if hasattr(streamer, "terminate_timeout"):
-        streamer.terminate_timeout = max(1.0, min(streamer.terminate_timeout, 0.1 * seconds))
+def put_hooks(sdk: Any, module: ModuleType, hooks: Mapping[str, Any]) -> None:
+    """Put hooks on functions and methods of a module that has been imported, as the SDK's finder does at its import."""
+    finder = type(sdk.MODULE_FINDER)()
+    finder.patcher_functions = {module.__name__: hooks}
+    finder._patch(module, module.__name__)
 
 
-def _giving_up(online: Any, wait: Callable[..., bool]) -> Callable[..., bool]:
-    def wait_for_finish(*args: Any, **kwargs: Any) -> bool:
-        finished: list[bool] = []
-        thread = threading.Thread(target=lambda: finished.append(wait(*args, **kwargs)), daemon=True)
-        thread.start()
-        while thread.is_alive() and time.monotonic() < online._gives_up:
-            thread.join(0.05)
-        return bool(finished and finished[0])
-
-    return wait_for_finish
-
-
-def _clients(experiment: Any) -> dict[str, Any]:
-    """The HTTP clients of an experiment, by the name of their timeout."""
-    places = {"http": ("connection", "_low_level_http_client"), "api": ("rest_api_client", "low_level_api_client")}
-    found = {kind: getattr(getattr(experiment, owner, None), name, None) for kind, (owner, name) in places.items()}
-    return {kind: client for kind, client in found.items() if hasattr(client, "default_timeout")}
-
-
-def _set_patience(client: Any, timeout: float, how_often: dict[str, Any]) -> None:
-    try:
-        client.default_timeout = timeout
-        for adapter in client.retry_session.adapters.values():
-            adapter.max_retries = adapter.max_retries.new(**how_often)
-    except (AttributeError, TypeError):
-        logger.debug("This comet-ml keeps its connections elsewhere.")
-
-
-def lose_nothing(experiment: Any) -> None:
-    """Have an offline archive written at the end also when the server was there and refused something.
-
-    The SDK writes one when it has lost the connection. What the server answers with an error (500 and the like) it
-    only logs. Where this SDK has no such streamer, that stays so.
-    """
-    streamer: Any = getattr(experiment, "streamer", None)
-    online = getattr(streamer, "online_streamer", None)
-    if online is None or not hasattr(online, "_report_experiment_error"):
-        return
-    report, wait, refused = online._report_experiment_error, online.wait_for_finish, []
-
-    def report_and_note(message: str, *args: Any, **kwargs: Any) -> Any:
-        refused.append(message)
-        return report(message, *args, **kwargs)
-
-    def wait_for_finish(*args: Any, **kwargs: Any) -> bool:
-        # In this order: the connection can be lost while it waits.
-        return bool(wait(*args, **kwargs)) and not refused and streamer.has_connection_to_server()
-
-    online._report_experiment_error, online.wait_for_finish = report_and_note, wait_for_finish
-
-
-def report_nothing(sdk: Any, experiment: Any) -> None:
-    """Keep the SDK from reporting to Comet's own service what happens to an experiment on another server.
-
-    It does not while the settings name that server. But an upload can fail later, when they are again those of the
-    process: the report, with the API key in it, would go to Comet's own.
-    """
-    reporting: Any = getattr(getattr(sdk, "connection", None), "Reporting", None)
-    if not hasattr(reporting, "report"):
-        return
-    if not _silent:
-        # For good: there is no telling when the last upload has failed.
-        reporting.report = staticmethod(_silencing(reporting.report))
-    _silent.add(experiment.get_key())
-
-
-_silent: set[str] = set()
-
-
-def _silencing(report: Callable[..., None]) -> Callable[..., None]:
-    parameters = inspect.signature(report)
-
-    @functools.wraps(report)
-    def silencing(*args: Any, **kwargs: Any) -> None:
-        if parameters.bind_partial(*args, **kwargs).arguments.get("experiment_key") not in _silent:
-            report(*args, **kwargs)
-
-    return silencing
-
-
-def await_connection(experiment: Any, seconds: float) -> None:
-    """Wait for a server that is away to come back, as the SDK checks every few seconds."""
-    connected = getattr(getattr(experiment, "streamer", None), "has_connection_to_server", None)
-    deadline = time.monotonic() + seconds
-    while connected is not None and not connected() and time.monotonic() < deadline:
-        time.sleep(0.2)
+def forget_late_imports(sdk: Any) -> None:
+    """Keep the SDK from warning that frameworks were imported before it."""
+    sdk.monkey_patching.ALREADY_IMPORTED_MODULES.clear()
 
 
 # Starting
 
+signature = functools.lru_cache(maxsize=16)(inspect.signature)
+"""The signature of one of the SDK's functions: every call needs some, and to make one takes a while."""
+
 
 def start_arguments(sdk: Any, *, workspace: str, project_name: str) -> dict[str, Any]:
     """Workspace and project under the names that this SDK's `start` has for them (``project`` in 3.43)."""
-    parameters = inspect.signature(sdk.start).parameters
+    parameters = signature(sdk.start).parameters
     named_project = "project" in parameters and "project_name" not in parameters
     return {"workspace": workspace, "project" if named_project else "project_name": project_name}
 

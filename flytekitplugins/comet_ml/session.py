@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from . import sdk as comet
+from .delivery import be_patient, little_patience, lose_nothing, report_nothing
 from .end import End, Outcome, outcome_of
 from .errors import CometTrackingError
 from .log import logger
@@ -88,11 +89,13 @@ class Session:
             self._context = contextvars.copy_context()
             self._end = End(self._sdk, self._slot, self._plan, self._archives, self._log_filter)
             undo.callback(self._finish)
-            impatient = comet.little_patience(self._environ)
+            impatient = little_patience(self._environ)
             self._layer.set(impatient)
-            unreachable = self._log_in()
+            with comet.one_reading(self._sdk):
+                unreachable = self._log_in()
             if self._plan.start:
-                self._start(unreachable)
+                with comet.one_reading(self._sdk):
+                    self._start(unreachable)
             for name in impatient:
                 self._layer.forget(name)
             self._prepare_body()
@@ -178,10 +181,10 @@ class Session:
         if self.experiment is None:
             return
         if self.mode == "online":
-            comet.be_patient(self._sdk, self.experiment)
-            comet.lose_nothing(self.experiment)
+            be_patient(self._sdk, self.experiment)
+            lose_nothing(self.experiment)
             if urlsplit(server_of(self._sdk, self._plan)).hostname not in COMET_HOSTS:
-                comet.report_nothing(self._sdk, self.experiment)
+                report_nothing(self._sdk, self.experiment)
         if self._plan.primary:
             starter.describe(self.experiment)
             starter.announce(self.experiment)
