@@ -6,13 +6,14 @@ import os
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import CANARY
 from faults import standing_for_comet
-from matrix import Outcome, Scenario, play, registered
+from matrix import Outcome, Scenario, delivered, play, registered
 from scenarios import BARE, SCENARIOS
 from table import PAGE, with_table
 
@@ -141,6 +142,14 @@ def test_it_ends_the_same_without_the_plugin(bare: Scenario, tmp_path: Path) -> 
 def test_comet_s_own_service_hears_of_nothing(outcomes: dict[str, Any]) -> None:
     wait(future for name, future in outcomes.items() if name)
     assert [(request.path, request.body) for request in outcomes[""].requests] == []
+
+
+def test_comet_s_own_service_is_what_a_pod_without_a_host_talks_to(tmp_path: Path) -> None:
+    # That the one above can fail.
+    with standing_for_comet(tmp_path) as comets_own:
+        scenario = Scenario(name="own", group="", host=lambda server, room: nullcontext("https://www.comet.com"))
+        play(scenario, *registered(scenario, tmp_path), comets_own, tmp_path)
+        assert delivered(comets_own) == set(range(200))
 
 
 def test_every_scenario_is_in_the_table() -> None:
