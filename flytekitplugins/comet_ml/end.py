@@ -170,6 +170,8 @@ class End:
 
     def _archive_what_is_there(self, left_open: list[Any], seconds: float) -> None:
         def keep() -> None:
+            for experiment in left_open:
+                self._attempt(lambda: self._archives.rescue(experiment), experiment)  # noqa: B023 - called at once
             self._archives.keep(self._log_filter.secrets)
 
         if not self._within(time.monotonic() + seconds, keep):
