@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import datetime
 import ipaddress
 import os
 import socket
 import ssl
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -177,10 +177,20 @@ fsspec.register_implementation("stuck", Stuck)
 Disk = Callable[[Path], Iterator[None]]
 
 
-def _mount(directory: Path, *options: str) -> None:
-    command = ["mount", "-t", "tmpfs", *options, "tmpfs", str(directory)]
-    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode != 0:
-        pytest.skip("mounting a small disk needs root, and the right to mount")
+_READ_ONLY = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _mount(directory: Path, size: str, flags: int = 0) -> None:
+    """Mount a small disk. By the system call: `mount` cannot be started from several threads everywhere."""
+    if os.geteuid() != 0 or _libc.mount(b"tmpfs", bytes(directory), b"tmpfs", flags, f"size={size}".encode()) != 0:
+        pytest.skip(f"mounting a small disk needs root, and the right to mount ({os.strerror(ctypes.get_errno())})")
+
+
+def _unmount(directories: list[Path]) -> None:
+    for directory in directories:
+        if _libc.umount(bytes(directory)) != 0:
+            raise OSError(ctypes.get_errno(), f"umount {directory}")
 
 
 @contextmanager
@@ -194,12 +204,11 @@ def read_only(room: Path) -> Iterator[None]:
     mounted: list[Path] = []
     try:
         for name in ("work", "home"):
-            _mount(room / name, "-o", "ro,size=64k")
+            _mount(room / name, "64k", _READ_ONLY)
             mounted.append(room / name)
         yield
     finally:
-        for directory in mounted:
-            subprocess.run(["umount", str(directory)], check=True)
+        _unmount(mounted)
 
 
 @contextmanager
@@ -208,9 +217,8 @@ def small(room: Path) -> Iterator[None]:
     mounted: list[Path] = []
     try:
         for name in ("tmp", "work"):
-            _mount(room / name, "-o", "size=1m")
+            _mount(room / name, "1m")
             mounted.append(room / name)
         yield
     finally:
-        for directory in mounted:
-            subprocess.run(["umount", str(directory)], check=True)
+        _unmount(mounted)

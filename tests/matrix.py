@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import shutil
@@ -43,7 +44,7 @@ def wait_for(name):
 
 def note(step):
     with open(ROOM / "logged", "a") as file:
-        file.write(f"{step}\\n")
+        file.write(f"{step} {time.time()}\\n")
 
 def log(count):
     experiment = comet_ml.get_running_experiment()
@@ -201,7 +202,7 @@ def send(number: signal.Signals) -> Action:
     """Send a signal to the pod."""
 
     def act(stage: Stage) -> None:
-        stage.signalled = time.monotonic()
+        stage.signalled = time.time()
         stage.pod.process.send_signal(number)
 
     return act
@@ -228,18 +229,20 @@ class Scenario:
         fast: Whether the pod runs through `pyflyte-fast-execute`.
         status: Exit status.
         error: A part of the task's error; empty if it succeeds.
-        state: What Comet shows: "finished", "crashed", "running", or "none" if there is no experiment.
-        archive: Whether there is an archive in the blob store.
+        state: What Comet shows: "finished", "crashed", "running", or "none" if there is no experiment; alternatives are
+            separated by bars.
+        archive: Whether there is an archive in the blob store; None where there may be one or not.
         flyte_status: The Other of that name, in Comet or in the archive; alternatives are separated by bars.
         lost: What may be lost, for the table; empty if nothing may.
         local: Whether the archive is allowed to be left in the pod, since nothing else is possible.
-        warns: Whether the log has its one warning.
+        warns: How many warnings the log has of the plugin; None for one or none.
         runs: Whether the body runs.
         changes: What the body itself changes of the process.
         start_limit: Seconds that the start may take.
         end_limit: Seconds that the end may take.
         signal_limit: Seconds from the signal to the pod's end.
         grace: Seconds from SIGTERM to the SIGKILL of Kubernetes.
+        proof: What the log has if the fault was there.
         slow: Whether it runs only in `make faults`.
     """
 
@@ -260,17 +263,18 @@ class Scenario:
     status: int = 0
     error: str = ""
     state: str = "finished"
-    archive: bool = False
+    archive: bool | None = False
     flyte_status: str = ""
     lost: str = ""
     local: bool = False
-    warns: bool = False
+    warns: int | None = 0
     runs: bool = True
     changes: str = ""
     start_limit: float = 15
     end_limit: float = 60
     signal_limit: float = 10
     grace: float = 25
+    proof: str = ""
     slow: bool = False
 
     @property
@@ -278,9 +282,9 @@ class Scenario:
         """The module that the task stands in."""
         body = "\n".join(f"    {line}" for line in self.body.strip().splitlines())
         head = f"OPTIONS = {dict(self.options)!r}\n{HEADER}\n{self.module}\n"
-        return (
-            f"{head}\n@task\n@witness\n@track\n@timed\n{'async ' * self.is_async}def train() -> None:\n{body}\n{FOOTER}"
-        )
+        decorators = ["@task", "@witness", *filter(None, [self.above]), "@track", "@timed"]
+        function = f"{'async ' * self.is_async}def train() -> None:"
+        return "\n".join([head, *decorators, function, body, FOOTER])
 
 
 @dataclass
@@ -292,6 +296,7 @@ class Outcome:
         raw: The raw output prefix, if it is a directory.
         comet: The server, stopped.
         seconds: How long the start, the end, and dying from the signal took, as far as they happened.
+        signalled: When the pod was sent its last signal.
     """
 
     scenario: Scenario
@@ -299,12 +304,14 @@ class Outcome:
     raw: Path
     comet: CometServer
     seconds: dict[str, float]
+    signalled: float = math.inf
 
     @property
     def logged(self) -> set[int]:
-        """The steps of the metrics that the body logged."""
+        """The steps of the metrics that the body logged, until it was signalled."""
         file = self.run.directory / "logged"
-        return {int(line) for line in file.read_text().split()} if file.exists() else set()
+        lines = [line.split() for line in file.read_text().splitlines()] if file.exists() else []
+        return {int(step) for step, moment in lines if float(moment) < self.signalled}
 
     @property
     def delivered(self) -> set[int]:
@@ -440,7 +447,7 @@ def play(
         }
         stage = Stage(comet, room, stack.enter_context(_ended(pod.start(command, room, environment))))
         _direct(scenario, stage)
-        ended = time.monotonic()
+        ended = time.time()
         run = stage.pod.wait(1)
         seconds = _seconds(room)
         if stage.signalled is not None:
@@ -450,7 +457,7 @@ def play(
             for name in ("work", "tmp"):
                 # The disks are gone with the pod.
                 shutil.copytree(room / name, room / "kept" / name, symlinks=True)
-        return Outcome(scenario, run, raw, comet, seconds)
+        return Outcome(scenario, run, raw, comet, seconds, stage.signalled or math.inf)
 
 
 @contextmanager
@@ -473,7 +480,7 @@ def _direct(scenario: Scenario, stage: Stage, limit: float = 180) -> None:
             steps.pop(0)[1](stage)
             done += 1
             (stage.room / f"step {done}").touch()
-        if now - began > limit or (stage.signalled is not None and now - stage.signalled > scenario.grace):
+        if now - began > limit or (stage.signalled is not None and time.time() - stage.signalled > scenario.grace):
             stage.pod.process.kill()
             stage.pod.process.wait()
         time.sleep(0.005)

@@ -76,7 +76,7 @@ def unknown_certificate(server: CometServer, room: Path) -> Iterator[str]:
 
 def archived(**fields: Any) -> dict[str, Any]:
     """What is to come of a server that cannot be reached."""
-    return {"state": "none", "archive": True, "warns": True, **fields}
+    return {"state": "none", "archive": True, "warns": 1, **fields}
 
 
 def refused(**fields: Any) -> dict[str, Any]:
@@ -215,6 +215,7 @@ IN_THE_MIDDLE = [
     ),
     Scenario(
         name="gone, and the task raises",
+        warns=None,
         group=MIDDLE,
         body=HALVES + '\nraise ValueError("no luck")',
         steps=((HALF, gone),),
@@ -246,6 +247,8 @@ IN_THE_MIDDLE = [
     ),
     Scenario(
         name="gone during the end, and back 2 s later",
+        archive=None,
+        state="running|finished",
         group=MIDDLE,
         slow=True,
         steps=((reached("left"), gone), (after(2, reached("step 1")), back)),
@@ -325,6 +328,7 @@ IN_THE_MIDDLE = [
         name="two connections are reset, then all is fine",
         group=MIDDLE,
         body=HALVES,
+        archive=None,
         steps=((HALF, put(first(2, reset))),),
     ),
     Scenario(
@@ -364,7 +368,7 @@ THE_POD_S = [
         blob_store="{room}/out/inputs.pb/raw",
         state="none",
         local=True,
-        warns=True,
+        warns=2,
     ),
     Scenario(
         name="refused, and the blob store hangs, `end_timeout=10`",
@@ -374,34 +378,38 @@ THE_POD_S = [
         options={"end_timeout": 10},
         state="none",
         local=True,
-        warns=True,
+        warns=2,
         end_limit=15,
         slow=True,
     ),
-    Scenario(name="disk full", group=POD, disk=small, module=FULL, above="@full"),
+    Scenario(name="disk full", group=POD, disk=small, module=FULL, above="@full", proof="FULL: [Errno 28]"),
     Scenario(
         name="disk full, and the server refused",
+        archive=None,
         group=POD,
         disk=small,
         module=FULL,
         above="@full",
+        proof="FULL: [Errno 28]",
         prepare=never,
         state="none",
         lost="everything: there is no place for an archive",
-        warns=True,
+        warns=None,
         slow=True,
     ),
     Scenario(
         name="disk full, and the server gone in the middle",
+        archive=None,
         group=POD,
         disk=small,
         module=FULL,
         above="@full",
+        proof="FULL: [Errno 28]",
         body=HALVES,
         steps=((HALF, gone),),
         state="running",
         lost="what had not arrived",
-        warns=True,
+        warns=None,
         slow=True,
     ),
     Scenario(name="working directory and home are read-only", group=POD, disk=read_only, slow=True),
@@ -581,11 +589,12 @@ SIGNALS = [
         name="SIGTERM, the server refused from the start",
         prepare=never,
         archive=True,
-        warns=True,
+        warns=1,
         **terminated(body=HERE + "time.sleep(60)", state="none"),
     ),
     Scenario(
         name="SIGTERM, the server gone in the middle",
+        warns=None,
         archive=True,
         **terminated(
             body=HALVES + '\nreach("here")\ntime.sleep(60)',
@@ -596,6 +605,7 @@ SIGNALS = [
     ),
     Scenario(
         name="SIGTERM, the server hangs since the middle",
+        warns=None,
         archive=True,
         **terminated(
             body=HALVES + '\nreach("here")\ntime.sleep(60)',
@@ -608,18 +618,20 @@ SIGNALS = [
         name="SIGTERM, the server refused and the blob store hangs",
         prepare=never,
         local=True,
-        warns=True,
+        warns=2,
         blob_store="stuck://raw/x",
         **terminated(body=HERE + "time.sleep(60)", state="none"),
         slow=True,
     ),
     Scenario(
         name="SIGTERM in the end, the server slow since then",
+        warns=None,
+        archive=None,
         group=SIGNAL,
         status=-15,
         flyte_status="terminated",
         state="crashed",
-        steps=((reached("left"), put(slow(1))), (after(0.5, reached("step 1")), TERM)),
+        steps=((reached("left"), put(slow(0.5))), (after(0.5, reached("step 1")), TERM)),
     ),
     Scenario(
         name="SIGTERM, the module has a handler that exits with 7",
@@ -657,7 +669,7 @@ SIGNALS = [
         steps=((reached("here"), KILL),),
         status=-9,
         state="none",
-        warns=True,
+        warns=1,
         lost="everything: the archive is made at the end",
         slow=True,
     ),

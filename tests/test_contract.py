@@ -22,7 +22,7 @@ from flytekit.core.context_manager import FlyteEntities
 from flytekit.core.python_auto_container import PythonAutoContainerTask
 from flytekit.core.utils import ClassDecorator
 from flytekit.tools import translator
-from flytekitplugins.comet_ml import autologging, comet_ml_login, options, sdk, sdk_offline
+from flytekitplugins.comet_ml import autologging, comet_ml_login, delivery, options, sdk, sdk_offline
 from offline_runs import started
 
 
@@ -158,3 +158,21 @@ def test_comet_keeps_what_was_logged_where_we_would_rescue_it(laptop: CometServe
     assert isinstance(offline.streamer.messages, queue.Queue)
     assert offline.start_time > 0
     offline.end()
+
+
+def test_comet_reports_through_one_function_that_is_told_the_experiment() -> None:
+    assert "experiment_key" in inspect.signature(comet_ml.connection.Reporting.report).parameters
+
+
+@pytest.mark.newest
+def test_comet_s_streamer_waits_where_we_bound_it(laptop: CometServer) -> None:
+    experiment = comet_ml.start(project_name="digits")
+    try:
+        assert callable(experiment.streamer.online_streamer.wait_for_finish)
+        assert experiment.streamer.terminate_timeout > 0
+        assert set(delivery._clients(experiment)) == {"http", "api"}
+        for client in delivery._clients(experiment).values():
+            assert client.default_timeout > 0
+            assert client.retry_session.adapters
+    finally:
+        experiment.end()

@@ -200,3 +200,13 @@ def test_an_exception_is_reported_whatever_is_in_it(
 def test_the_modules_under_test_are_the_real_ones() -> None:
     assert Path(sys.modules[SDKLogFilter.__module__].__file__ or "").name == "redaction.py"
     assert "COMET_API_KEY" not in os.environ
+
+
+def test_a_warning_that_the_sdk_repeats_is_shown_five_times() -> None:
+    log_filter, stream = SDKLogFilter(), io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.addFilter(log_filter)
+    for _ in range(100):
+        handler.handle(logging.LogRecord("comet_ml.x", logging.WARNING, __file__, 1, "full: %s", ("disk",), None))
+        handler.handle(logging.LogRecord("mine", logging.WARNING, __file__, 1, "full: %s", ("disk",), None))
+    assert stream.getvalue().count("full: disk") == 105

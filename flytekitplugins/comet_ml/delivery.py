@@ -5,8 +5,11 @@ Where the SDK keeps its connections is not public: each function says what happe
 
 from __future__ import annotations
 
+import functools
+import inspect
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .log import logger
@@ -42,19 +45,70 @@ def be_patient(sdk: Any, experiment: Any) -> None:
     then comes into an archive sooner.
     """
     retries, factor = (setting(sdk, f"comet.http_session.retry_{name}") for name in ("total", "backoff_factor"))
-    for owner, client, timeout in (
-        ("connection", "_low_level_http_client", "comet.timeout.http"),
-        ("rest_api_client", "low_level_api_client", "comet.timeout.api"),
-    ):
-        http = getattr(getattr(experiment, owner, None), client, None)
-        if http is None:
-            continue
-        try:
-            http.default_timeout = setting(sdk, timeout)
-            for adapter in http.retry_session.adapters.values():
-                adapter.max_retries = adapter.max_retries.new(total=int(retries), backoff_factor=float(factor))
-        except (AttributeError, TypeError):
-            logger.debug("This comet-ml keeps its connections elsewhere.")
+    try:
+        how_often = {"total": int(retries), "backoff_factor": float(factor)}
+    except TypeError:
+        logger.debug("This comet-ml has no settings for retries.")
+        return
+    for kind, client in _clients(experiment).items():
+        _set_patience(client, setting(sdk, f"comet.timeout.{kind}"), how_often)
+
+
+_SHARE_OF_SENDING = 0.8
+"""Of the time for an end, the part for what is to be sent; the rest is for the archive and the state."""
+
+
+def hurry(experiment: Any, seconds: float) -> None:
+    """Have an experiment's `end` give up what it cannot send within some seconds, and write it to an archive instead.
+
+    `end` waits for as long as the SDK is sending, each request as long as its timeout says; only when it has given up
+    does it write the archive. Where this SDK has no such streamer, it waits.
+
+    Args:
+        experiment: An experiment that has not ended.
+        seconds: How long the end may take, with the archive.
+    """
+    for client in _clients(experiment).values():
+        # Several requests come before and after what is to be sent.
+        _set_patience(client, min(client.default_timeout, max(1.0, seconds / 8)), {"total": 0 if seconds < 20 else 1})
+    streamer: Any = getattr(experiment, "streamer", None)
+    online = getattr(streamer, "online_streamer", None)
+    if online is None:
+        return
+    if not hasattr(online, "_gives_up"):
+        online.wait_for_finish = _giving_up(online, online.wait_for_finish)
+    # It may be ending, in another thread.
+    online._gives_up = time.monotonic() + _SHARE_OF_SENDING * seconds
+    if hasattr(streamer, "terminate_timeout"):
+        streamer.terminate_timeout = max(1.0, min(streamer.terminate_timeout, 0.1 * seconds))
+
+
+def _giving_up(online: Any, wait: Callable[..., bool]) -> Callable[..., bool]:
+    def wait_for_finish(*args: Any, **kwargs: Any) -> bool:
+        finished: list[bool] = []
+        thread = threading.Thread(target=lambda: finished.append(wait(*args, **kwargs)), daemon=True)
+        thread.start()
+        while thread.is_alive() and time.monotonic() < online._gives_up:
+            thread.join(0.05)
+        return bool(finished and finished[0])
+
+    return wait_for_finish
+
+
+def _clients(experiment: Any) -> dict[str, Any]:
+    """The HTTP clients of an experiment, by the name of their timeout."""
+    places = {"http": ("connection", "_low_level_http_client"), "api": ("rest_api_client", "low_level_api_client")}
+    found = {kind: getattr(getattr(experiment, owner, None), name, None) for kind, (owner, name) in places.items()}
+    return {kind: client for kind, client in found.items() if hasattr(client, "default_timeout")}
+
+
+def _set_patience(client: Any, timeout: float, how_often: dict[str, Any]) -> None:
+    try:
+        client.default_timeout = timeout
+        for adapter in client.retry_session.adapters.values():
+            adapter.max_retries = adapter.max_retries.new(**how_often)
+    except (AttributeError, TypeError):
+        logger.debug("This comet-ml keeps its connections elsewhere.")
 
 
 def lose_nothing(experiment: Any) -> None:
@@ -78,6 +132,35 @@ def lose_nothing(experiment: Any) -> None:
         return bool(wait(*args, **kwargs)) and not refused and streamer.has_connection_to_server()
 
     online._report_experiment_error, online.wait_for_finish = report_and_note, wait_for_finish
+
+
+def report_nothing(sdk: Any, experiment: Any) -> None:
+    """Keep the SDK from reporting to Comet's own service what happens to an experiment on another server.
+
+    It does not while the settings name that server. But an upload can fail later, when they are again those of the
+    process: the report, with the API key in it, would go to Comet's own.
+    """
+    reporting: Any = getattr(getattr(sdk, "connection", None), "Reporting", None)
+    if not hasattr(reporting, "report"):
+        return
+    if not _silent:
+        # For good: there is no telling when the last upload has failed.
+        reporting.report = staticmethod(_silencing(reporting.report))
+    _silent.add(experiment.get_key())
+
+
+_silent: set[str] = set()
+
+
+def _silencing(report: Callable[..., None]) -> Callable[..., None]:
+    parameters = inspect.signature(report)
+
+    @functools.wraps(report)
+    def silencing(*args: Any, **kwargs: Any) -> None:
+        if parameters.bind_partial(*args, **kwargs).arguments.get("experiment_key") not in _silent:
+            report(*args, **kwargs)
+
+    return silencing
 
 
 def await_connection(experiment: Any, seconds: float) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from . import sdk as comet
-from .delivery import await_connection
+from .delivery import await_connection, hurry
 from .log import logger
 from .offline import OfflineArchives
 from .plan import SessionPlan, marked
@@ -80,6 +80,7 @@ class End:
         self._log_filter = log_filter
         self._once = threading.Lock()
         self._outcome: Outcome | None = None
+        self._ending: Any = None
 
     def run(self, own: Any, outcome: Outcome, seconds: float) -> None:
         """End, or correct what was said of the outcome if it is ended already.
@@ -90,6 +91,8 @@ class End:
             seconds: How long this may take.
         """
         deadline = time.monotonic() + seconds
+        if self._ending is not None and not self._ending.ended:
+            hurry(self._ending, seconds * 0.5)
         if not self._once.acquire(timeout=seconds * 0.6):
             # The end that hangs in another thread will not come to it any more.
             self._archive_what_is_there([own] if own is not None else [], seconds * 0.4)
@@ -114,15 +117,15 @@ class End:
                     # The body has ended it, and failed after that.
                     self._within(deadline, lambda: self._attempt(lambda: self._correct(own, outcome), own))
                 continue
-            # A last part of the time is for the archive.
-            in_time = deadline - 0.2 * (deadline - time.monotonic())
+            # Where the process is about to die, a last part of the time is for the archive.
+            in_time = deadline - (0.2 * (deadline - time.monotonic()) if outcome.status == "terminated" else 0)
             if not self._within(in_time, lambda: self._end_one(experiment, own, outcome, in_time)):  # noqa: B023
-                logger.warning(
-                    "The Comet experiment %s did not end in time; what may not have arrived is written to an archive.",
-                    experiment.get_key(),
-                )
                 left_open.append(experiment)
-        self._archive_what_is_there(left_open, max(self._plan.end_timeout, deadline - time.monotonic()))
+        seconds = deadline - time.monotonic()
+        if outcome.status != "terminated":
+            seconds = max(self._plan.end_timeout, seconds)
+        # A moment to say so if it is not enough.
+        self._archive_what_is_there(left_open, seconds - 0.2)
         return bool(began)
 
     def _end_one(self, experiment: Any, own: Any, outcome: Outcome, deadline: float) -> None:
@@ -137,6 +140,8 @@ class End:
         if reports and outcome.status != "terminated":
             left = (deadline - time.monotonic()) / 4
             await_connection(experiment, min(left, _SECONDS_FOR_THE_SERVER_TO_COME_BACK))
+        self._ending = experiment
+        hurry(experiment, deadline - time.monotonic())
         self._attempt(experiment.end, experiment)
         self._attempt(lambda: self._archives.add(comet.archives_of(experiment)), experiment)
         if reports:
@@ -170,7 +175,19 @@ class End:
             self._archives.keep(self._log_filter.secrets)
 
         if not self._within(time.monotonic() + seconds, keep):
-            logger.warning("The Comet archives of this task were not stored within %.0f seconds.", seconds)
+            logger.warning(
+                "Comet archives could not be stored within %.0f seconds, and are gone when the pod's disk is: %s",
+                seconds,
+                ", ".join(self._archives.pending),
+            )
+        for experiment in left_open:
+            logger.warning(
+                "The Comet experiment %s did not end in time; %s.",
+                experiment.get_key(),
+                "its archive has what may not have arrived"
+                if any(experiment.get_key() in path for path in [*self._archives.kept, *self._archives.pending])
+                else "what had not arrived is lost",
+            )
 
     # What Comet shows
 

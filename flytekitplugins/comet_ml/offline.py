@@ -76,13 +76,19 @@ class OfflineArchives:
         """
         if self._directory is not None:
             self.add(map(str, sorted(Path(self._directory).glob("*.zip"))))
-        for path in self._written:
-            self.kept.append(self._kept(path, secrets))
-        self._written.clear()
+        while self._written:
+            self.kept.append(self._kept(self._written[0], secrets))
+            del self._written[0]
+
+    @property
+    def pending(self) -> list[str]:
+        """Paths of what is still to be stored."""
+        return list(self._written)
 
     def close(self) -> None:
         """Remove the directory, unless something is left in it that could not be stored."""
-        if self._directory is not None and not any(kept.startswith(self._directory) for kept in self.kept):
+        left = [*self.kept, *self._written]
+        if self._directory is not None and not any(path.startswith(self._directory) for path in left):
             shutil.rmtree(self._directory, ignore_errors=True)
 
     def _kept(self, path: str, secrets: Collection[str]) -> str:

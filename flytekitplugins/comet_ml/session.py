@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import contextvars
+import os
 import threading
 import time
 from collections.abc import MutableMapping
 from contextlib import ExitStack
 from types import ModuleType, TracebackType
 from typing import Any
+from urllib.parse import urlsplit
 
 from . import sdk as comet
-from .delivery import be_patient, little_patience, lose_nothing
+from .delivery import be_patient, little_patience, lose_nothing, report_nothing
 from .end import End, Outcome, outcome_of
 from .errors import CometTrackingError
 from .log import logger
-from .login import log_in, login_settings, server_settings
+from .login import COMET_HOSTS, log_in, login_settings, server_settings
 from .offline import DIRECTORY_SETTING, OfflineArchives
 from .options import settings_of
 from .plan import Mode, SessionPlan
 from .redaction import SDKLogFilter, masked, scrub, spellings
 from .running import Slot, own_experiment
 from .settings import SettingsLayer, variable
-from .start import Starter, raise_refusal
+from .start import Starter, raise_refusal, server_of
 from .termination import Termination, before_termination
 
 _COMMAND_LINE = "COMET_AUTO_LOG_CLI_ARGUMENTS"
@@ -62,6 +64,7 @@ class Session:
         self._end: End | None = None
         self._context: contextvars.Context
         self._undo = ExitStack()
+        self._process = os.getpid()
 
     def __enter__(self) -> Session:
         try:
@@ -98,6 +101,8 @@ class Session:
             if self.experiment is not None and self.mode == "online":
                 be_patient(self._sdk, self.experiment)
                 lose_nothing(self.experiment)
+                if urlsplit(server_of(self._sdk, self._plan)).hostname not in COMET_HOSTS:
+                    report_nothing(self._sdk, self.experiment)
             self._prepare_body()
             self._undo = undo.pop_all()
         self._begun.set()
@@ -106,6 +111,9 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         scrub(error, self._log_filter.secrets)
+        if os.getpid() != self._process:
+            # A child that the body has forked leaves it, by sys.exit() perhaps; the experiment is its parent's.
+            return
         self._outcome = outcome_of(error)
         self._undo.close()
 
