@@ -176,3 +176,15 @@ def test_comet_s_streamer_waits_where_we_bound_it(laptop: CometServer) -> None:
             assert client.retry_session.adapters
     finally:
         experiment.end()
+
+
+def test_comet_s_batches_have_a_lock_that_adding_to_them_does_not_take(laptop: CometServer) -> None:
+    experiment = started(online=True)
+    handler = experiment.streamer.online_streamer.message_handler
+    batches = [value for value in vars(handler).values() if hasattr(value, "accept")]
+    assert {type(batch).__name__ for batch in batches} >= {"ParametersBatch", "MessageBatch"}
+    for batch in batches:
+        assert callable(batch.append)
+        assert "self.lock" not in inspect.getsource(type(batch).append)
+        assert "self.lock" in inspect.getsource(type(batch).accept)
+    experiment.end()

@@ -128,3 +128,24 @@ def test_a_connection_that_comes_back_before_the_end_delivers_everything(laptop:
     online = len(laptop.only_experiment.metrics.get("loss", []))
     assert online == 20 or archived(tmp_path / "work", "loss") == 20
     assert not laptop.only_experiment.alive
+
+
+def test_what_was_logged_last_arrives_last_though_the_server_is_slow(laptop: CometServer) -> None:
+    late: list[Request] = []
+
+    def slow_at_first(request: Request) -> None:
+        if request.path.endswith("/parameter") and not late:
+            late.append(request)
+            time.sleep(3)
+
+    laptop.faults.append(slow_at_first)
+
+    @track()
+    def body(epochs: int) -> None:
+        deadline = time.monotonic() + 10
+        while not late and time.monotonic() < deadline:
+            time.sleep(0.01)
+        comet_ml.get_running_experiment().log_parameter("epochs", 99)
+
+    body(3)
+    assert laptop.only_experiment.parameters["epochs"] == 99
