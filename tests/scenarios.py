@@ -111,7 +111,7 @@ FROM_THE_START = [
         slow=True,
         **archived(),
     ),
-    Scenario(name="slow: 2 s a request", group=START, prepare=always(slow(2))),
+    Scenario(name="slow: 2 s a request", group=START, prepare=always(slow(2)), archive=None),
     Scenario(
         name="refused, then the task raises",
         group=START,

@@ -74,7 +74,7 @@ def hurry(experiment: Any, seconds: float) -> None:
     if not hasattr(online, "_gives_up"):
         online.wait_for_finish = _giving_up(online, online.wait_for_finish)
     # It may be ending, in another thread.
-    online._gives_up = time.monotonic() + 0.7 * seconds
+    online._gives_up = time.monotonic() + seconds - min(8.0, 0.3 * seconds)
     if hasattr(streamer, "terminate_timeout"):
         streamer.terminate_timeout = max(1.0, min(streamer.terminate_timeout, 0.1 * seconds))
 
