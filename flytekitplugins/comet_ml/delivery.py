@@ -54,6 +54,10 @@ def be_patient(sdk: Any, experiment: Any) -> None:
         _set_patience(client, setting(sdk, f"comet.timeout.{kind}"), how_often)
 
 
+_SHARE_OF_SENDING = 0.8
+"""Of the time for an end, the part for what is to be sent; the rest is for the archive and the state."""
+
+
 def hurry(experiment: Any, seconds: float) -> None:
     """Have an experiment's `end` give up what it cannot send within some seconds, and write it to an archive instead.
 
@@ -74,7 +78,7 @@ def hurry(experiment: Any, seconds: float) -> None:
     if not hasattr(online, "_gives_up"):
         online.wait_for_finish = _giving_up(online, online.wait_for_finish)
     # It may be ending, in another thread.
-    online._gives_up = time.monotonic() + seconds - min(8.0, 0.3 * seconds)
+    online._gives_up = time.monotonic() + _SHARE_OF_SENDING * seconds
     if hasattr(streamer, "terminate_timeout"):
         streamer.terminate_timeout = max(1.0, min(streamer.terminate_timeout, 0.1 * seconds))
 

@@ -117,8 +117,8 @@ class End:
                     # The body has ended it, and failed after that.
                     self._within(deadline, lambda: self._attempt(lambda: self._correct(own, outcome), own))
                 continue
-            # A last part of the time is for the archive.
-            in_time = deadline - 0.2 * (deadline - time.monotonic())
+            # Where the process is about to die, a last part of the time is for the archive.
+            in_time = deadline - (0.2 * (deadline - time.monotonic()) if outcome.status == "terminated" else 0)
             if not self._within(in_time, lambda: self._end_one(experiment, own, outcome, in_time)):  # noqa: B023
                 left_open.append(experiment)
         seconds = deadline - time.monotonic()

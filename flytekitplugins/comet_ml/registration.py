@@ -122,11 +122,13 @@ class TemplateConfig:
         link: The link.
         secret: The secret to request, if the decorator was given one.
         task: The task, once it is known.
+        decorator: The decorator, for those who want to know all its options.
     """
 
-    def __init__(self, link: CometLink, secret: Secret | None) -> None:
+    def __init__(self, link: CometLink, secret: Secret | None, decorator: Any = None) -> None:
         self.link = link
         self.secret = secret
+        self.decorator = decorator
         self.task: PythonTask[Any] | None = None
 
     def __call__(self, settings: Any) -> dict[str, str]:
@@ -200,6 +202,10 @@ class TemplateConfig:
             link_types += [text for text in config.pop(LINK_TYPE_KEY, "").split(",") if text not in ("", *link_types)]
             merged = {**config, **merged}
         return {**merged, **self._own, LINK_TYPE_KEY: ",".join(link_types)}
+
+    def conflicts(self) -> list[tuple[ClassDecorator, str, str]]:
+        """What other decorators of the task want in its template, in places that are this one's."""
+        return self._conflicts(self._others())
 
     def _conflicts(self, others: list[tuple[ClassDecorator, dict[str, str]]]) -> list[tuple[ClassDecorator, str, str]]:
         return [

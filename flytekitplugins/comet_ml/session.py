@@ -98,6 +98,11 @@ class Session:
                     self._start(unreachable)
             for name in impatient:
                 self._layer.forget(name)
+            if self.experiment is not None and self.mode == "online":
+                be_patient(self._sdk, self.experiment)
+                lose_nothing(self.experiment)
+                if urlsplit(server_of(self._sdk, self._plan)).hostname not in COMET_HOSTS:
+                    report_nothing(self._sdk, self.experiment)
             self._prepare_body()
             self._undo = undo.pop_all()
         self._begun.set()
@@ -180,11 +185,6 @@ class Session:
         self.mode = starter.mode
         if self.experiment is None:
             return
-        if self.mode == "online":
-            be_patient(self._sdk, self.experiment)
-            lose_nothing(self.experiment)
-            if urlsplit(server_of(self._sdk, self._plan)).hostname not in COMET_HOSTS:
-                report_nothing(self._sdk, self.experiment)
         if self._plan.primary:
             starter.describe(self.experiment)
             starter.announce(self.experiment)

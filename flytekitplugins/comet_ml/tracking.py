@@ -267,7 +267,7 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
 
     def _attributes(self) -> dict[str, Any]:
         names = [name for name in dir(self) if name == "LINK_TYPE_KEY" or name.startswith("COMET_ML_")]
-        template = TemplateConfig(self.link, self.secret if isinstance(self.secret, Secret) else None)
+        template = TemplateConfig(self.link, self.secret if isinstance(self.secret, Secret) else None, self)
         return {
             **{name: getattr(self, name) for name in names},
             "secret": self.secret,
