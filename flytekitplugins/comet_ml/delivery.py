@@ -134,7 +134,7 @@ def lose_nothing(experiment: Any) -> None:
     online._report_experiment_error, online.wait_for_finish = report_and_note, wait_for_finish
 
 
-def report_nothing(sdk: Any, experiment: Any) -> None:
+def keep_reports_home(sdk: Any, experiment: Any) -> None:
     """Keep the SDK from reporting to Comet's own service what happens to an experiment on another server.
 
     It does not while the settings name that server. But an upload can fail later, when they are again those of the
@@ -143,24 +143,41 @@ def report_nothing(sdk: Any, experiment: Any) -> None:
     reporting: Any = getattr(getattr(sdk, "connection", None), "Reporting", None)
     if not hasattr(reporting, "report"):
         return
-    if not _silent:
+    if not _homes:
         # For good: there is no telling when the last upload has failed.
-        reporting.report = staticmethod(_silencing(reporting.report))
-    _silent.add(experiment.get_key())
+        reporting.report = staticmethod(_reporting_home(sdk, reporting.report))
+    _homes[experiment.get_key()] = setting(sdk, _SERVER)
 
 
-_silent: set[str] = set()
+_SERVER = "comet.url_override"
+_homes: dict[str, Any] = {}
 
 
-def _silencing(report: Callable[..., None]) -> Callable[..., None]:
+def _reporting_home(sdk: Any, report: Callable[..., None]) -> Callable[..., None]:
     parameters = inspect.signature(report)
 
     @functools.wraps(report)
-    def silencing(*args: Any, **kwargs: Any) -> None:
-        if parameters.bind_partial(*args, **kwargs).arguments.get("experiment_key") not in _silent:
+    def reporting_home(*args: Any, **kwargs: Any) -> None:
+        key = parameters.bind_partial(*args, **kwargs).arguments.get("experiment_key")
+        server = setting(sdk, _SERVER)
+        if key not in _homes or _homes[key] == server:
             report(*args, **kwargs)
 
-    return silencing
+    return reporting_home
+
+
+def let_go(experiment: Any) -> None:
+    """Stop the threads that the SDK leaves when an experiment ends without its server: a sender and eight uploaders."""
+    online: Any = getattr(getattr(experiment, "streamer", None), "online_streamer", None)
+    if online is None or not online.is_alive():
+        return
+    try:
+        online._stop_message_queue_processing = True
+        online.stop()
+        uploads = online._file_upload_manager
+        (uploads.shutdown if hasattr(uploads, "shutdown") else uploads.close)()
+    except AttributeError:
+        logger.debug("This comet-ml keeps its threads elsewhere.")
 
 
 def await_connection(experiment: Any, seconds: float) -> None:
