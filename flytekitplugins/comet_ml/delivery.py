@@ -115,7 +115,8 @@ def lose_nothing(experiment: Any) -> None:
     """Have an offline archive written at the end also when the server was there and refused something.
 
     The SDK writes one when it has lost the connection. What the server answers with an error (500 and the like) it
-    only logs. Where this SDK has no such streamer, that stays so.
+    only logs; and of what it could not send because the connection broke for a moment, it can forget to try again what
+    it has marked a moment too late. Where this SDK has no such streamer, that stays so.
     """
     streamer: Any = getattr(experiment, "streamer", None)
     online = getattr(streamer, "online_streamer", None)
@@ -129,9 +130,32 @@ def lose_nothing(experiment: Any) -> None:
 
     def wait_for_finish(*args: Any, **kwargs: Any) -> bool:
         # In this order: the connection can be lost while it waits.
-        return bool(wait(*args, **kwargs)) and not refused and streamer.has_connection_to_server()
+        return bool(wait(*args, **kwargs)) and not refused and not failed and streamer.has_connection_to_server()
 
+    failed = _failed_messages(streamer, online)
     online._report_experiment_error, online.wait_for_finish = report_and_note, wait_for_finish
+
+
+def _failed_messages(streamer: Any, online: Any) -> set[int]:
+    """The numbers of the messages that could not be sent and have not been sent since: a set that changes with them."""
+    failed: set[int] = set()
+    names = ("_track_message", "_track_messages_batch")
+    tracks = [getattr(streamer, name, None) for name in names]
+    if None in tracks or not hasattr(online, "register_messages_batch_sent_callback"):
+        return failed
+    track, track_batch = tracks
+
+    def sent(number: int, delivered: bool, *args: Any, **kwargs: Any) -> None:
+        (failed.discard if delivered else failed.add)(number)
+        track(number, delivered, *args, **kwargs)
+
+    def batch_sent(numbers: list[int], delivered: bool, *args: Any, **kwargs: Any) -> None:
+        (failed.difference_update if delivered else failed.update)(numbers)
+        track_batch(numbers, delivered, *args, **kwargs)
+
+    online.register_message_sent_callback(sent)
+    online.register_messages_batch_sent_callback(batch_sent)
+    return failed
 
 
 def keep_reports_home(sdk: Any, experiment: Any) -> None:
