@@ -139,11 +139,10 @@ def lose_nothing(experiment: Any) -> None:
 def _failed_messages(streamer: Any, online: Any) -> set[int]:
     """The numbers of the messages that could not be sent and have not been sent since: a set that changes with them."""
     failed: set[int] = set()
-    names = ("_track_message", "_track_messages_batch")
-    tracks = [getattr(streamer, name, None) for name in names]
-    if None in tracks or not hasattr(online, "register_messages_batch_sent_callback"):
+    track: Any = getattr(streamer, "_track_message", None)
+    track_batch: Any = getattr(streamer, "_track_messages_batch", None)
+    if track is None or track_batch is None or not hasattr(online, "register_messages_batch_sent_callback"):
         return failed
-    track, track_batch = tracks
 
     def sent(number: int, delivered: bool, *args: Any, **kwargs: Any) -> None:
         (failed.discard if delivered else failed.add)(number)
