@@ -149,3 +149,15 @@ def test_what_was_logged_last_arrives_last_though_the_server_is_slow(laptop: Com
 
     body(3)
     assert laptop.only_experiment.parameters["epochs"] == 99
+@pytest.mark.newest
+def test_a_message_that_the_sdk_forgets_to_send_again_is_in_an_archive(laptop: CometServer, tmp_path: Path) -> None:
+    # It marks one as failed after it has found the connection restored, and sends again what was marked until then.
+    @track()
+    def body() -> None:
+        experiment = comet_ml.get_running_experiment()
+        experiment.log_metric("loss", 1)
+        experiment.streamer.online_streamer.message_handler.on_message_sent_callback(10**6, False, True, "reset")
+        experiment.streamer.server_connection_monitor._has_server_connection = True
+
+    body()
+    assert archived(tmp_path / "work", "loss") == 1

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from . import sdk as comet
-from .delivery import await_connection, hurry
+from .delivery import await_connection, hurry, let_go
 from .log import logger
 from .offline import OfflineArchives
 from .plan import SessionPlan, marked
@@ -143,6 +143,7 @@ class End:
         self._ending = experiment
         hurry(experiment, deadline - time.monotonic())
         self._attempt(experiment.end, experiment)
+        let_go(experiment)
         self._attempt(lambda: self._archives.add(comet.archives_of(experiment)), experiment)
         if reports:
             self._attempt(lambda: self._set_state(experiment, outcome, resumed), experiment)

@@ -12,6 +12,7 @@ import glob
 import importlib
 import inspect
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -181,6 +182,17 @@ def capturing_no_output(experiment: Any) -> Iterator[None]:
         yield
     finally:
         capture.set_experiment(experiment)
+
+
+def give_back_output(**streams: Any) -> None:
+    """Put back `sys.stdout` and `sys.stderr` where the SDK has left its own: it does after experiments that overlap.
+
+    Args:
+        streams: What they were, by name.
+    """
+    for name, stream in streams.items():
+        if type(getattr(sys, name)).__module__ == "comet_ml.console":
+            setattr(sys, name, stream)
 
 
 def is_resumed(experiment: Any) -> bool:

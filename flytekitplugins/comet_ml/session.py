@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from . import sdk as comet
-from .delivery import be_patient, little_patience, lose_nothing, report_nothing
+from .delivery import be_patient, keep_reports_home, little_patience, lose_nothing
 from .end import End, Outcome, outcome_of
 from .errors import CometTrackingError
 from .log import logger
@@ -102,7 +102,7 @@ class Session:
                 be_patient(self._sdk, self.experiment)
                 lose_nothing(self.experiment)
                 if urlsplit(server_of(self._sdk, self._plan)).hostname not in COMET_HOSTS:
-                    report_nothing(self._sdk, self.experiment)
+                    keep_reports_home(self._sdk, self.experiment)
             self._prepare_body()
             self._undo = undo.pop_all()
         self._begun.set()
