@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from .deck import DeckContent
 from .options import EXPERIMENT_CONFIG_ARGUMENTS
 
 Mode = Literal["online", "offline", "disabled"]
@@ -34,6 +35,9 @@ class SessionPlan:
         primary: Whether this process speaks for the experiment. Another one is silent, or, with a `rank`, only adds to
             it what the body logs.
         parameters: Gives the parameters to log, none of which contains one of the texts that it is called with.
+        earlier_experiments: Keys of the earlier attempts' experiments by attempt, newest first.
+        show: Shows what is known of the experiments, when the first is started and when all have ended; None where
+            nobody wants to see it.
     """
 
     project_name: str
@@ -52,6 +56,8 @@ class SessionPlan:
     rank: str | None = None
     primary: bool = True
     parameters: Callable[[Collection[str]], Mapping[str, Any]] = lambda secrets: {}
+    earlier_experiments: Mapping[str, str] = field(default_factory=dict)
+    show: Callable[[Sequence[DeckContent]], None] | None = None
 
     def login_arguments(self) -> dict[str, Any]:
         """Arguments of `comet_ml.login`, but for the API key."""

@@ -9,6 +9,7 @@ from types import ModuleType, TracebackType
 from typing import Any
 
 from . import sdk as comet
+from .display import Display
 from .end import end_session
 from .log import logger
 from .login import log_in, login_settings, server_settings
@@ -35,15 +36,20 @@ class Session:
     Attributes:
         experiment: The experiment that was started; None before, and without `start`.
         mode: Whether it is sent, written to an archive, or disabled.
+        archive: Where the archive of an offline experiment is; None until that is known.
+        cause: Why an experiment that should be sent is written to an archive; None if it need not be.
     """
 
     def __init__(self, sdk: Any, environ: MutableMapping[str, str], plan: SessionPlan) -> None:
         self.experiment: Any = None
         self.mode: Mode = "online"
+        self.archive: str | None = None
+        self.cause: BaseException | None = None
         self._sdk = sdk
         self._environ = environ
         self._plan = plan
         self._log_filter = SDKLogFilter()
+        self._display = Display(plan, self._log_filter)
         self._layer: SettingsLayer
         self._slot: Slot
         self._error: BaseException | None = None
@@ -52,6 +58,7 @@ class Session:
     def __enter__(self) -> Session:
         with _starting, ExitStack() as undo:
             self._slot = undo.enter_context(own_experiment(self._sdk))
+            self._slot.opened = self._display.follow
             undo.enter_context(comet.capturing_no_output(self._slot.outer))
             self._log_filter.install()
             undo.callback(self._log_filter.remove)
@@ -62,6 +69,7 @@ class Session:
             if self._plan.start:
                 self._start(unreachable)
             self._prepare_body()
+            self._display.begin(self.experiment, self.mode, self.cause)
             self._undo = undo.pop_all()
         return self
 
@@ -136,7 +144,7 @@ class Session:
     def _start(self, unreachable: BaseException | None) -> None:
         starter = Starter(self._sdk, self._plan, self.mode, self._layer, self._log_filter)
         self.experiment = starter.start(unreachable)
-        self.mode = starter.mode
+        self.mode, self.cause = starter.mode, starter.cause
         if self.experiment is None:
             return
         if self._plan.primary:
@@ -165,3 +173,4 @@ class Session:
 
     def _end(self) -> None:
         end_session(self._sdk, self._slot, self._plan, self.experiment, self._error, self._log_filter.secrets)
+        self._display.end(self._error, self.archive, self.cause)

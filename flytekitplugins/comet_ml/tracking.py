@@ -21,6 +21,7 @@ import comet_ml
 
 from . import experiment_key as keys
 from . import inputs, link, options
+from .console import deck_display
 from .credentials import check_secret, read_api_key
 from .errors import UnsupportedFunctionError
 from .identity import identify
@@ -188,7 +189,7 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
         self._check_function(function)
         if isinstance(function, PythonFunctionTask):
             return self._decorated_task(function)
-        return self._decorated_function(function)
+        return self._decorated_function(function, self._attributes())
 
     def _check_function(self, function: Any) -> None:
         name = getattr(function, "__name__", None) or getattr(function, "name", None) or repr(function)
@@ -212,16 +213,18 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
         if hasattr(function, "COMET_ML_HOST_KEY"):
             raise UnsupportedFunctionError(f"@comet_ml_login is on {name!r} twice; a task has one Comet experiment.")
 
-    def _decorated_function(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def _decorated_function(self, function: Callable[..., Any], attributes: dict[str, Any]) -> Callable[..., Any]:
         options.check_input_names(self.log_inputs, inputs.input_names(function), function.__name__)
-        tracked: Callable[..., Any] = tracked_function(function, functools.partial(self._session, function))
-        tracked.__dict__.update(self._attributes())
+        tracked: Callable[..., Any] = tracked_function(
+            function, functools.partial(self._session, function, attributes["get_config"])
+        )
+        tracked.__dict__.update(attributes)
         return tracked
 
     def _decorated_task(self, task: PythonFunctionTask[Any]) -> PythonFunctionTask[Any]:
-        # flytekit has no setter for a task's function.
-        task._task_function = self._decorated_function(task.task_function)
         attributes = self._attributes()
+        # flytekit has no setter for a task's function.
+        task._task_function = self._decorated_function(task.task_function, attributes)
         vars(task).update(attributes)
         attributes["get_config"].task = task
         request_secret(task, attributes["get_config"].secret)
@@ -237,7 +240,9 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
             "get_config": template,
         }
 
-    def _session(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Session:
+    def _session(
+        self, function: Callable[..., Any], template: TemplateConfig, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Session:
         context = FlyteContextManager.current_context()
         state = context.compilation_state
         # The body of @dynamic is compiled too, but in a pod and with the mode of one.
@@ -249,6 +254,7 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
         environ = os.environ
         identity = identify(context, environ, task=f"{function.__module__}.{function.__name__}")
         experiment_key, credentials = self.experiment_key, None
+        earlier: dict[str, str] = {}
         if not identity.local:
             credentials = functools.partial(read_api_key, self.secret, context.user_space_params.secrets, environ)
         others = identity.others()
@@ -256,6 +262,7 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
             names = {"workspace": self.workspace, "project_name": self.project_name}
             experiment_key = identity.experiment_key(**names)
             previous = identity.previous_experiment_key(**names)
+            earlier = identity.earlier_experiment_keys(**names)
             others = {**others, **({"flyte_previous_experiment": previous} if previous else {})}
         rank = identity.rank
         joins = rank is not None and self.ranks == "all"
@@ -280,6 +287,8 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
             parameters=lambda secrets: inputs.parameters(
                 inputs.named_arguments(function, args, kwargs), self.log_inputs, secrets
             ),
+            earlier_experiments=earlier,
+            show=deck_display(context, template) if rank is None or rank.primary else None,
         )
         return Session(comet_ml, environ, plan)
 
