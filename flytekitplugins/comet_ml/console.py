@@ -35,9 +35,9 @@ def deck_display(context: Any, template: TemplateConfig) -> Callable[[Sequence[D
     # There since `Deck.publish`; before, the context says nothing.
     says = isinstance(parameters, ExecutionParameters) and hasattr(type(parameters), "enable_deck")
     if says and parameters.enable_deck:
-        return _DeckDisplay(template, publishes=True) if template.decks is not False else None
+        return _DeckDisplay(context, template, publishes=True) if template.decks is not False else None
     unseen = not says or template.from_another_process
-    return _DeckDisplay(template, publishes=False) if unseen and template.decks else None
+    return _DeckDisplay(context, template, publishes=False) if unseen and template.decks else None
 
 
 class CometDeck(Deck):  # type: ignore[misc]  # flytekit's types are not known everywhere
@@ -54,26 +54,33 @@ class CometDeck(Deck):  # type: ignore[misc]  # flytekit's types are not known e
 
 
 class _DeckDisplay:
-    """Shows a call's experiments in a deck."""
+    """Shows a call's experiments in a deck, from whatever thread."""
 
-    def __init__(self, template: TemplateConfig, *, publishes: bool) -> None:
+    def __init__(self, context: Any, template: TemplateConfig, *, publishes: bool) -> None:
+        state = context.execution_state
+        self._local = state is None or state.mode is None or state.is_local_execution()
+        if not self._local:
+            # flytekit uploads decks in this mode only, which the body of @dynamic or @eager is not in.
+            state = state.with_params(mode=ExecutionState.Mode.TASK_EXECUTION)
+        self._context = context.with_execution_state(state)
         self._template = template
         self._publishes = publishes
         self._deck: CometDeck | None = None
 
     def __call__(self, contents: Sequence[DeckContent]) -> None:
-        self._place().html = render(contents)
-        if self._publishes and self._is_due({content.state for content in contents}):
-            _publish()
+        html = render(contents)
+        with FlyteContextManager.with_context(self._context) as context:
+            self._place(context.user_space_params.decks).html = html
+            if self._publishes and self._is_due({content.state for content in contents}):
+                Deck.publish()
 
-    def _place(self) -> CometDeck:
+    def _place(self, decks: list[Deck]) -> CometDeck:
         """The call's deck, the only one of Comet's in the task's list.
 
         Locally, the tasks of a process have one list of decks, and flytekit shows the last one of a name.
         """
         if self._deck is None:
             self._deck = CometDeck()
-        decks = FlyteContextManager.current_context().user_space_params.decks
         for deck in list(decks):
             if isinstance(deck, CometDeck) and deck is not self._deck:
                 with suppress(ValueError):
@@ -89,24 +96,9 @@ class _DeckDisplay:
         exception, though not after `sys.exit` or a signal; locally only after success, and never those of `@dynamic`.
         """
         if "running" in states:
-            return not _is_local()
-        return states != {"finished"} or (_is_local() and self._is_dynamic())
+            return not self._local
+        return states != {"finished"} or (self._local and self._is_dynamic())
 
     def _is_dynamic(self) -> bool:
         mode = getattr(self._template.find_task(), "execution_mode", None)
         return bool(mode == PythonFunctionTask.ExecutionBehavior.DYNAMIC)
-
-
-def _is_local() -> bool:
-    state = FlyteContextManager.current_context().execution_state
-    return state is None or state.mode is None or bool(state.is_local_execution())
-
-
-def _publish() -> None:
-    context = FlyteContextManager.current_context()
-    if not _is_local():
-        # flytekit uploads decks in this mode only, which the body of @dynamic or @eager is not in.
-        state = context.execution_state.with_params(mode=ExecutionState.Mode.TASK_EXECUTION)
-        context = context.with_execution_state(state)
-    with FlyteContextManager.with_context(context):
-        Deck.publish()

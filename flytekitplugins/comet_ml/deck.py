@@ -26,6 +26,7 @@ MAX_BYTES = 1_800_000
 """Size of the page in bytes; flytekit's own part of the deck comes on top."""
 
 _MAX_TEXT = 300
+_MAX_URL = 1000
 _MAX_EARLIER = 10
 _FIGURE_BYTES, _POINT_BYTES = 2200, 12
 _MIN_POINTS, _MAX_POINTS = 32, 320
@@ -249,16 +250,16 @@ def _rows(rows: Iterable[tuple[str, str]], count: int, room: int) -> str:
 
 def _link(url: str, text: str, css_class: str = "", title: str = "") -> str:
     """A link, if the address is one of a web server; else the text alone."""
-    shown = _text(text, 1000)
+    shown = _text(text, _MAX_URL)
     try:
         parts = urlsplit(url)
-        leads = parts.scheme in ("http", "https") and bool(parts.hostname)
+        leads = parts.scheme in ("http", "https") and bool(parts.hostname) and len(url) <= _MAX_URL
     except ValueError:
         leads = False
     if not leads:
         return shown
     attributes = (f' class="{css_class}"' if css_class else "") + (f' title="{_text(title)}"' if title else "")
-    return f'<a href="{_text(url, 4000)}" target="_blank" rel="noopener noreferrer"{attributes}>{shown}</a>'
+    return f'<a href="{_text(url, _MAX_URL)}" target="_blank" rel="noopener noreferrer"{attributes}>{shown}</a>'
 
 
 def _text(text: str, length: int = _MAX_TEXT) -> str:

@@ -168,6 +168,8 @@ def silence_state(experiment: Any) -> None:
 def watch_metrics(experiment: Any, seen: Callable[[str, Any, Any], None]) -> Callable[[], None]:
     """Hear of every metric that is logged to an experiment in this process, the automatically logged ones included.
 
+    Those of the system (``sys.cpu.percent.avg``) are left out.
+
     The public functions and the automatic logging meet in one method, which is not public. Without it nothing is heard,
     and only last values are known.
 
@@ -206,8 +208,8 @@ def _report_metric(
     seen: Callable[[str, Any, Any], None],
 ) -> None:
     name = str(name)
-    # The SDK takes no notice of some automatic ones.
-    if value is not None and name in experiment.metrics:
+    # The SDK takes no notice of some automatic ones, and logs those of the system by itself.
+    if value is not None and name in experiment.metrics and not _is_of_the_system(name, kwargs.get("framework")):
         context = experiment.context if kwargs.get("include_context", args[2] if len(args) > 2 else True) else None
         seen(f"{context}_{name}" if context else name, value, experiment.curr_step)
 
@@ -216,7 +218,12 @@ def last_metrics(experiment: Any) -> dict[str, Any]:
     """The last value of each metric that was logged in this process, but for those of the system."""
     metrics = getattr(experiment, "metrics", None)
     found = dict(metrics) if isinstance(metrics, Mapping) else {}
-    return {str(name): value for name, value in found.items() if not str(name).startswith(("sys.", "process duration"))}
+    return {str(name): value for name, value in found.items() if not _is_of_the_system(str(name))}
+
+
+def _is_of_the_system(name: str, framework: Any = None) -> bool:
+    # The name of a process can stand before.
+    return framework == "comet" or name == "process duration" or ".sys." in f".{name}"
 
 
 def logged_parameters(experiment: Any) -> dict[str, Any]:

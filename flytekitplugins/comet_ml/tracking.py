@@ -82,7 +82,7 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
 
     The decorated task's body runs with an experiment started, which `comet_ml.get_running_experiment()` returns and
     `comet_ml.start()` and the loggers of Lightning, Transformers and others join. It is ended with the body. The
-    node in the Flyte console links to it.
+    node in the Flyte console links to it, and a task with decks has one of Comet.
 
     Put it below or above ``@task``. The secret need not stand in ``secret_requests``: the decorator asks for it.
 
