@@ -149,6 +149,8 @@ def test_what_was_logged_last_arrives_last_though_the_server_is_slow(laptop: Com
 
     body(3)
     assert laptop.only_experiment.parameters["epochs"] == 99
+
+
 @pytest.mark.newest
 def test_a_message_that_the_sdk_forgets_to_send_again_is_in_an_archive(laptop: CometServer, tmp_path: Path) -> None:
     # It marks one as failed after it has found the connection restored, and sends again what was marked until then.

@@ -39,6 +39,7 @@ class Slot:
         closed: Whether whatever is opened in the call is to be disabled.
         passing: Whether an entrance has let a call through, and so lets those pass that the SDK makes in it.
         joins: Whether this SDK's `Experiment()` can continue an experiment that has ended.
+        opened: Called with every experiment that is opened in the call, while the SDK makes it.
     """
 
     def __init__(self, before: Any, outer: Any) -> None:
@@ -49,6 +50,7 @@ class Slot:
         self.closed = False
         self.passing = False
         self.joins = False
+        self.opened: Callable[[Any], None] = lambda experiment: None
 
 
 @contextmanager
@@ -113,6 +115,7 @@ def _set(experiment: Any) -> None:
     slot = _current.get()
     if slot is not None:
         slot.experiment = experiment
+        slot.opened(experiment)
 
 
 def _getter() -> Any:
