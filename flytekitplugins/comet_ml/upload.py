@@ -102,9 +102,8 @@ class Uploader:
         known = sdk_offline.message_types()
         if known and archive.types - known:
             raise ArchiveError(
-                f"holds what comet-ml {self._sdk.__version__} does not know "
-                f"({', '.join(sorted(archive.types - known))}): it was written by a newer one. Run `pip install "
-                "--upgrade comet-ml` and send it again."
+                f"holds what comet-ml {self._sdk.__version__} cannot send ({', '.join(sorted(archive.types - known))}): "
+                "run `pip install --upgrade comet-ml` and send it again."
             )
         mark = f"flyte_archive_{archive.digest[:16]}"
         with sdk_offline.hearing_of_losses(self._secrets) as losses, self._understood(archive):
