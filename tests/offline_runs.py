@@ -65,7 +65,6 @@ print("printed before")
 offline_runs.losses(range({delivered}))(experiment)
 sys.stdin.readline()
 offline_runs.losses(range({delivered}, {steps}))(experiment)
-experiment.log_asset_data("after", name="after.txt")
 print("printed after")
 experiment.log_other("flyte_status", "failed")
 # The SDK writes no archive if it notices only while it ends.

@@ -54,7 +54,7 @@ def _send_all(uris: tuple[str, ...], directory: Path) -> bool:
     """Send everything, and say whether something failed."""
     try:
         uploader = Uploader(importlib.import_module("comet_ml"), directory)
-    except CometTrackingError as error:
+    except Exception as error:
         for uri in uris:
             _report_failure(uri, error)
         return True
