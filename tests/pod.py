@@ -77,6 +77,24 @@ class Run:
         return getattr(primitive, primitive.WhichOneof("value"))
 
 
+@dataclass
+class RunningPod:
+    """A pod that runs.
+
+    Attributes:
+        process: The container's first process: the one that Kubernetes sends signals to.
+        directory: The pod's directory; what it prints goes to the file `log` in it.
+    """
+
+    process: subprocess.Popen[bytes]
+    directory: Path
+
+    def wait(self, timeout: float = 120) -> Run:
+        """Wait for its end, and return what is left."""
+        status = self.process.wait(timeout)
+        return Run(status, (self.directory / "log").read_text(errors="replace"), self.directory)
+
+
 class Pod:
     """Runs tasks of a module as pods.
 
@@ -124,6 +142,19 @@ class Pod:
             environment: Variables of this pod; None takes one away.
             timeout: Seconds until the pod is killed.
         """
+        command, room = self.register(source, task, generated_name=generated_name, inputs=inputs)
+        names = {SECRET_VARIABLE: CANARY, **POD_ENVIRONMENT, **(environment or {})}
+        return self._run(command, room, names, timeout)
+
+    def register(
+        self,
+        source: str,
+        task: str,
+        *,
+        generated_name: str = "ahq8bl2jkbsf7wxd4mzn-n0-0",
+        inputs: Mapping[str, Any] | None = None,
+    ) -> tuple[list[str], Path]:
+        """The command line of a task's container, and the directory that its pod will have."""
         self._count += 1
         module = f"podmodule{self._count}"
         room = self.directory / f"pod{self._count}"
@@ -133,12 +164,19 @@ class Pod:
         sys.path.insert(0, str(room / "code"))
         try:
             entity = getattr(importlib.import_module(module), task)
-            command = self.command(module, entity, inputs or {}, room / "out", generated_name)
+            return self.command(module, entity, inputs or {}, room / "out", generated_name), room
         finally:
             sys.path.remove(str(room / "code"))
             sys.modules.pop(module, None)
-        names = {SECRET_VARIABLE: CANARY, **POD_ENVIRONMENT, **(environment or {})}
-        return self._run(command, room, names, timeout)
+
+    def start(self, command: list[str], room: Path, environment: Mapping[str, str | None]) -> RunningPod:
+        """Start a registered task, to be signalled or watched."""
+        variables = self._variables(room, {SECRET_VARIABLE: CANARY, **POD_ENVIRONMENT, **environment})
+        with (room / "log").open("wb") as log:
+            process = subprocess.Popen(
+                command, cwd=room / "work", env=variables, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        return RunningPod(process, room)
 
     def script(self, source: str, environment: Mapping[str, str | None] | None = None, *, timeout: float = 120) -> Run:
         """Run a module as a script on a laptop whose owner has logged in to the loopback server."""
@@ -156,6 +194,20 @@ class Pod:
         return self._run([sys.executable, str(file)], room, names, timeout)
 
     def _run(self, command: list[str], room: Path, environment: Mapping[str, str | None], timeout: float) -> Run:
+        process = subprocess.run(
+            command,
+            cwd=room / "work",
+            env=self._variables(room, environment),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        print(process.stdout)
+        return Run(process.returncode, process.stdout, room)
+
+    def _variables(self, room: Path, environment: Mapping[str, str | None]) -> dict[str, str]:
         variables: dict[str, str | None] = {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(room / "code"),
@@ -165,15 +217,4 @@ class Pod:
             **self.environment,
             **environment,
         }
-        process = subprocess.run(
-            command,
-            cwd=room / "work",
-            env={name: value for name, value in variables.items() if value is not None},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-        print(process.stdout)
-        return Run(process.returncode, process.stdout, room)
+        return {name: value for name, value in variables.items() if value is not None}
