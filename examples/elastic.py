@@ -23,7 +23,8 @@ image = ImageSpec(
 )
 
 
-@task(container_image=image, task_config=Elastic(nnodes=1, nproc_per_node=2))
+# Forked processes start sooner than spawned ones; on GPUs, take "spawn".
+@task(container_image=image, task_config=Elastic(nproc_per_node=2, start_method="fork", monitor_interval=1))
 @comet_ml_login(
     project_name="elastic-digits",
     workspace="my-team",

@@ -5,25 +5,26 @@ Those that need frameworks which take long to install are marked `full`; `make e
 
 from __future__ import annotations
 
-import importlib.metadata
 import inspect
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from comet_server import CometServer, Experiment, Request
+from comet_server import CometServer, Experiment
 from conftest import POD_ENVIRONMENT
+from flyteidl.core import dynamic_job_pb2
+from flytekit.core.utils import load_proto_from_file
 from flytekit.image_spec.image_spec import ImageBuildEngine
 from flytekitplugins.comet_ml import comet_ml_login
 from flytekitplugins.comet_ml.experiment_key import link_suffix
-from pod import Pod, Run
+from pod import Pod, Run, RunningPod
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 EXECUTION = POD_ENVIRONMENT["FLYTE_INTERNAL_EXECUTION_ID"]
@@ -57,10 +58,29 @@ def pyflyte_run(file: Path, workflow: str, inputs: dict[str, Any]) -> Run:
     return Run(done.returncode, done.stdout, Path.cwd())
 
 
-def run_pod(pod: Pod, comet: CometServer, file: Path, task: str, inputs: dict[str, Any], **more: Any) -> Run:
-    environment = {"COMET_URL_OVERRIDE": f"{comet.url}/clientlib/", **more.pop("environment", {})}
-    run = pod.run(file.read_text(), task, inputs=inputs, environment=environment, timeout=200, **more)
-    assert run.error == ""
+def start_pod(
+    pod: Pod,
+    comet: CometServer,
+    source: str,
+    task: str,
+    inputs: dict[str, Any],
+    *,
+    generated_name: str = f"{EXECUTION}-n0-0",
+    previous: Path | None = None,
+    **environment: str,
+) -> RunningPod:
+    """Start a task of an example, with an attempt's checkpoints if there was one before."""
+    command, room = pod.register(source, task, inputs=inputs, generated_name=generated_name)
+    if previous is not None:
+        command[command.index("--prev-checkpoint") + 1] = str(previous)
+    return pod.start(command, room, {"COMET_URL_OVERRIDE": f"{comet.url}/clientlib/", **environment})
+
+
+def succeeded(running: RunningPod) -> Run:
+    """Wait for a pod that is to succeed."""
+    run = running.wait(200)
+    print(run.log)
+    assert (run.status, run.error) == (0, "")
     return run
 
 
@@ -71,7 +91,7 @@ def run_example(request: pytest.FixtureRequest, laptop: CometServer, pod: Pod) -
     def run(file: str | Path, workflow: str, *, environment: dict[str, str] | None = None, **inputs: Any) -> Experiment:
         path = EXAMPLES / file
         if request.param == "pod":
-            run_pod(pod, laptop, path, "train", inputs, environment=environment or {})
+            succeeded(start_pod(pod, laptop, path.read_text(), "train", inputs, **(environment or {})))
         else:
             os.environ.update(environment or {})
             pyflyte_run(path, workflow, inputs)
@@ -115,3 +135,126 @@ def test_a_pytorch_loop_logs_its_loss_by_itself(run_example: RunExample, laptop:
     assert len(experiment.metrics["accuracy"]) == 2
     assert experiment.metrics["accuracy"][-1][1] > 0.8
     assert uploaded(laptop, "model-element") == ["model.pt"]
+
+
+def test_xgboost_logs_the_parameters_that_it_trains_with(run_example: RunExample) -> None:
+    experiment = run_example("xgboost_trees.py", "boosting", rounds=3)
+    assert {"rounds": 3, "max_depth": 3, "eta": 0.1}.items() <= experiment.parameters.items()
+    ((_, accuracy),) = experiment.metrics["accuracy"]
+    assert accuracy > 0.8
+
+
+def test_in_an_elastic_task_rank_0_tracks_for_both(run_example: RunExample) -> None:
+    experiment = run_example("elastic.py", "digits", epochs=2)
+    losses = [loss for _, loss in experiment.metrics["mean_loss"]]
+    assert len(losses) == 2
+    assert losses[1] < losses[0]
+    assert steps(experiment, "loss") == [0, 10, 20]
+    assert experiment.parameters["epochs"] == 2
+
+
+SEARCH = EXAMPLES / "search.py"
+SEARCHES: dict[str, tuple[str, dict[str, Any]]] = {
+    "map_task": ("grid", {"costs": [0.1, 10.0]}),
+    "dynamic": ("random_search", {"trials": 2, "seed": 1}),
+}
+
+
+@pytest.mark.parametrize("kind", SEARCHES)
+def test_every_trial_of_a_local_search_is_an_experiment(laptop: CometServer, kind: str) -> None:
+    workflow, inputs = SEARCHES[kind]
+    run = pyflyte_run(SEARCH, workflow, inputs)
+    scores = trials(laptop, number=2)
+    assert f"\n{max(scores)}\n" in run.log
+
+
+def test_every_node_of_a_mapped_search_is_an_experiment(laptop: CometServer, pod: Pod) -> None:
+    # The map task is a node of the workflow, under no name of its own.
+    source = f"{SEARCH.read_text()}\nmapped = grid.nodes[0].flyte_entity\n"
+    inputs = {"cost": [0.1, 10.0], "gamma": 0.001}
+    nodes = []
+    for index in range(2):
+        name = f"{EXECUTION}-n0-0-n{index}-0"
+        variables = {
+            "BATCH_JOB_ARRAY_INDEX_VAR_NAME": "FLYTE_K8S_ARRAY_INDEX",
+            "FLYTE_K8S_ARRAY_INDEX": str(index),
+        }
+        nodes.append(start_pod(pod, laptop, source, "mapped", inputs, generated_name=name, **variables))
+    for node in nodes:
+        succeeded(node)
+    trials(laptop, number=2)
+    assert {experiment.others["flyte_execution"] for experiment in laptop.experiments.values()} == {EXECUTION}
+    assert {experiment.parameters["cost"] for experiment in laptop.experiments.values()} == {0.1, 10.0}
+
+
+def test_every_child_of_a_dynamic_search_is_an_experiment(laptop: CometServer, pod: Pod) -> None:
+    source = SEARCH.read_text()
+    parent = succeeded(start_pod(pod, laptop, source, "sample", {"trials": 2, "seed": 1}))
+    assert laptop.experiments == {}
+    job = load_proto_from_file(dynamic_job_pb2.DynamicJobSpec, str(parent.directory / "out" / "futures.pb"))
+    children = []
+    for node in job.nodes:
+        inputs = {given.var: given.binding.scalar.primitive.float_value for given in node.inputs}
+        name = f"{EXECUTION}-n0-0-{node.id}-0"
+        children.append(start_pod(pod, laptop, source, "trial", inputs, generated_name=name))
+    for child in children:
+        succeeded(child)
+    trials(laptop, number=2)
+
+
+def trials(comet: CometServer, number: int) -> list[float]:
+    """The scores of a search, each from an experiment that has ended."""
+    assert len(comet.experiments) == number
+    scores = []
+    for experiment in comet.experiments.values():
+        assert set(experiment.parameters) == {"cost", "gamma"}
+        assert experiment.states == ["alive", "ended"]
+        ((_, score),) = experiment.metrics["accuracy"]
+        scores.append(score)
+    return scores
+
+
+# Resuming
+
+needs_scope = pytest.mark.skipif(
+    "scope" not in inspect.signature(comet_ml_login.__init__).parameters, reason="scope= is not there yet"
+)
+
+
+@needs_scope
+def test_the_resuming_example_runs_locally(laptop: CometServer) -> None:
+    pyflyte_run(EXAMPLES / "resume.py", "digits", {"epochs": 20})
+    experiment = laptop.only_experiment
+    assert steps(experiment, "accuracy") == list(range(1, 21))
+    assert experiment.states[-1] == "ended"
+
+
+@needs_scope
+def test_a_killed_attempt_is_resumed_in_the_same_experiment(laptop: CometServer, pod: Pod, tmp_path: Path) -> None:
+    source, inputs = (EXAMPLES / "resume.py").read_text(), {"epochs": 60}
+    # Where the control plane has the pod put its checkpoints.
+    checkpoints = tmp_path / "pods" / "raw" / "i4" / f"{EXECUTION}-n0-0" / "_flytecheckpoints"
+
+    first = start_pod(pod, laptop, source, "train", inputs)
+    wait_for(lambda: any(path.stat().st_size for path in checkpoints.glob("*")), first)
+    first.process.kill()
+    assert first.wait().status == -signal.SIGKILL
+    sent = steps(laptop.only_experiment, "accuracy")
+    assert 10 <= len(sent) < 60
+
+    retry = {"generated_name": f"{EXECUTION}-n0-1", "FLYTE_ATTEMPT_NUMBER": "1"}
+    succeeded(start_pod(pod, laptop, source, "train", inputs, previous=checkpoints, **retry))
+    experiment = laptop.only_experiment
+    resumed = steps(experiment, "accuracy")[len(sent) :]
+    assert resumed[0] in range(11, len(sent) + 2), "it starts after a checkpoint, not at the beginning"
+    assert sorted({*sent, *resumed}) == list(range(1, 61))
+    assert "crashed" not in experiment.states
+    assert not experiment.alive
+
+
+def wait_for(condition: Callable[[], bool], running: RunningPod, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert running.process.poll() is None, running.wait().log
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.01)
