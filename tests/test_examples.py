@@ -5,6 +5,7 @@ Those that need frameworks which take long to install are marked `full`; `make e
 
 from __future__ import annotations
 
+import importlib.metadata
 import inspect
 import json
 import os
@@ -258,3 +259,87 @@ def wait_for(condition: Callable[[], bool], running: RunningPod, seconds: float 
         assert running.process.poll() is None, running.wait().log
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.01)
+
+
+# With the frameworks of `make examples-full`
+
+
+@full
+def test_lightning_s_logger_joins_the_task_s_experiment(run_example: RunExample, laptop: CometServer) -> None:
+    experiment = run_example("lightning_trainer.py", "digits", epochs=2)
+    assert {"epochs": 2, "hidden": 32, "learning_rate": 0.01}.items() <= experiment.parameters.items()
+    assert steps(experiment, "train_loss") == [4, 9, 14, 19, 24, 29, 34, 39, 44]
+    assert steps(experiment, "accuracy") == [22, 45]
+    assert experiment.others["Created from"] == "pytorch-lightning"
+    assert uploaded(laptop, "source_code") == ["lightning_trainer.py"] or len(uploaded(laptop, "source_code")) == 1
+
+
+OLDER = EXAMPLES / "lightning_older.py"
+
+
+@full
+def test_an_older_lightning_s_logger_opens_the_task_s_experiment(run_example: RunExample) -> None:
+    check_older_lightning(run_example(OLDER, "digits", epochs=2))
+
+
+@full
+def test_an_older_lightning_s_logger_joins_the_one_that_was_started(run_example: RunExample, tmp_path: Path) -> None:
+    file = tmp_path / "lightning_older.py"
+    file.write_text(OLDER.read_text().replace("    start=False,\n", ""))
+    experiment = run_example(file, "digits", epochs=2)
+    check_older_lightning(experiment)
+    assert experiment.parameters["epochs"] == 2
+
+
+def check_older_lightning(experiment: Experiment) -> None:
+    assert importlib.metadata.version("pytorch-lightning").startswith("2.4.")
+    assert experiment.parameters["hidden"] == 32
+    assert steps(experiment, "train_loss") == list(range(4, 58, 5))
+
+
+@full
+def test_an_older_lightning_s_logger_goes_on_after_training(run_example: RunExample, tmp_path: Path) -> None:
+    """It ends the experiment after `fit`, and opens it again for what comes then."""
+    for start in ("    start=False,\n", ""):
+        file = tmp_path / "lightning_older.py"
+        source = OLDER.read_text().replace("    start=False,\n", start)
+        fit = "    trainer.fit("
+        assert fit in source
+        source = source.replace("    return float(", "    trainer.logger.log_metrics({'afterwards': 1.0})\n    return float(")
+        file.write_text(source)
+        experiment = run_example(file, "digits", epochs=1)
+        assert experiment.metrics["afterwards"] == [(None, 1.0)]
+
+
+@full
+def test_the_transformers_trainer_joins_the_task_s_experiment(run_example: RunExample) -> None:
+    experiment = run_example("transformers_trainer.py", "counting", steps=10)
+    assert steps(experiment, "train/loss") == [5, 10]
+    assert len(experiment.metrics["eval/loss"]) == 1
+    assert {"steps": 10, "args|max_steps": 10, "config|n_embd": 32}.items() <= experiment.parameters.items()
+    assert experiment.others["Created from"] == "transformers"
+
+
+@full
+def test_transformers_must_be_told_to_report_to_comet_by_name(laptop: CometServer, pod: Pod) -> None:
+    """It asks for an API key when it is imported, and in a pod there is one only while a tracked task runs."""
+    source = (EXAMPLES / "transformers_trainer.py").read_text().replace('report_to="comet_ml"', 'report_to="all"')
+    succeeded(start_pod(pod, laptop, source, "train", {"steps": 5}))
+    assert not [name for name in laptop.only_experiment.metrics if name.startswith("train/")]
+
+
+@full
+def test_xgboost_logs_the_evaluation_of_every_round(run_example: RunExample) -> None:
+    assert importlib.metadata.version("xgboost")
+    experiment = run_example("xgboost_trees.py", "boosting", rounds=3)
+    assert steps(experiment, "test-logloss") == [0, 1, 2]
+    assert {"rounds": 3, "max_depth": 3, "eta": 0.1}.items() <= experiment.parameters.items()
+
+
+@full
+def test_keras_logs_every_epoch_by_itself(run_example: RunExample) -> None:
+    os.environ["KERAS_BACKEND"] = "torch"
+    experiment = run_example("keras_classifier.py", "digits", environment={"KERAS_BACKEND": "torch"}, epochs=2)
+    assert len(experiment.metrics["val_accuracy"]) == 2
+    assert experiment.metrics["test_accuracy"][0][1] > 0.7
+    assert {"epochs": 2, "adam_beta_1": 0.9}.items() <= experiment.parameters.items()
