@@ -19,6 +19,7 @@ from flytekit.core.context_manager import ExecutionState, FlyteContextManager
 from flytekit.models.core.identifier import Identifier, ResourceType, WorkflowExecutionIdentifier
 
 if TYPE_CHECKING:
+    from browser import Browser
     from pod import Pod
 
 CANARY = "canary0123456789canaryXYZ"
@@ -31,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Fast tests first: pure ones, those with the SDK, those with processes of their own."""
-    order = {"pod": 2, "comet": 1}
+    order = {"pod": 2, "browser": 1, "comet": 1}
     items.sort(key=lambda item: max([order.get(name, 0) for name in getattr(item, "fixturenames", ())], default=0))
 
 
@@ -172,3 +173,12 @@ def pod(tmp_path: Path, comet: CometServer) -> Pod:
     from pod import Pod
 
     return Pod(tmp_path / "pods", {"COMET_HOST_FOR_TESTS": comet.url})
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """One headless Chromium for the session; tests that need it are skipped where there is none."""
+    from browser import chromium
+
+    with chromium(tmp_path_factory.mktemp("chromium")) as browser:
+        yield browser

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 from flytekitplugins.comet_ml.experiment_key import (
+    derive_execution_key,
     derive_experiment_key,
+    derive_node_key,
     generated_name,
     hostname_key,
     is_legal_key,
@@ -71,12 +73,13 @@ def test_all_replicas_of_a_pod_have_the_same_key(case: dict[str, Any]) -> None:
 
 # The recipe is public: these vectors stand in the documentation as well, and must never change.
 VECTORS = json.loads((Path(__file__).parent / "data" / "key_vectors.json").read_text())
+RECIPES = {"attempt": derive_experiment_key, "node": derive_node_key, "execution": derive_execution_key}
 
 
-@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["generated_name"])
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: f"{vector['scope']} {vector['key']}")
 def test_the_recipe_gives_what_it_always_gave(vector: dict[str, str]) -> None:
-    names = {name: value for name, value in vector.items() if name != "key"}
-    assert derive_experiment_key(**names) == vector["key"]
+    names = {name: value for name, value in vector.items() if name not in ("scope", "key")}
+    assert RECIPES[vector["scope"]](**names) == vector["key"]
 
 
 def test_a_plain_node_has_the_text_that_the_deployed_template_renders() -> None:

@@ -252,7 +252,7 @@ def test_without_an_api_key_anywhere_the_run_is_offline_and_told_how_to_go_onlin
     (archive,) = (tmp_path / "work" / ".cometml-runs").glob("*.zip")
     (line,) = [record.getMessage() for record in caplog.records if record.name == "flytekitplugins.comet_ml"]
     assert "set COMET_API_KEY" in line
-    pattern = line.split("comet upload ")[1].split("`")[0]
+    pattern = line.split("comet_ml upload ")[1].split("`")[0]
     assert list(Path("/").glob(pattern.lstrip("/"))) == [archive]
 
 

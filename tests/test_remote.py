@@ -268,7 +268,7 @@ def test_an_offline_experiment_needs_no_secret(
     with in_pod(**{name: value for name, value in switch.items() if name.isupper()}):
         tracked(comet, secret=lambda: pytest.fail("the secret was read"), **options)()
     assert comet.requests == []
-    (archive,) = (tmp_path / "work" / ".cometml-runs").glob("*.zip")
+    (archive,) = (tmp_path / "raw").rglob("comet-ml/*.zip")
     assert archive.name.startswith(KEY)
 
 

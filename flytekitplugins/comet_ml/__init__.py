@@ -7,6 +7,7 @@ from .errors import (
     ExperimentRefusedError,
     InvalidExperimentKeyError,
     InvalidOptionError,
+    ServerUnavailableError,
     UnsupportedFunctionError,
     WorkspaceAccessError,
 )
@@ -21,6 +22,7 @@ __all__ = [
     "ExperimentRefusedError",
     "InvalidExperimentKeyError",
     "InvalidOptionError",
+    "ServerUnavailableError",
     "TrackedFunction",
     "UnsupportedFunctionError",
     "WorkspaceAccessError",

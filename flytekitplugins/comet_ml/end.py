@@ -1,94 +1,211 @@
-"""The end of a session: what began during the call is ended, and Comet shows how the task ended."""
+"""The end of a session: what began during the call is ended, and Comet shows how the task ended.
+
+Everything here takes a bounded time and fails nothing: each step that the SDK cannot do is logged, and the others are
+done all the same.
+"""
 
 from __future__ import annotations
 
+import contextvars
+import threading
+import time
 import traceback
-from collections.abc import Callable, Collection
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from . import sdk as comet
 from .log import logger
+from .offline import OfflineArchives
 from .plan import SessionPlan
-from .redaction import masked
+from .redaction import SDKLogFilter, masked
 from .running import Slot, began_during
 
 _MESSAGE_LENGTH = 1000
 
+_SECONDS_FOR_THE_SERVER_TO_COME_BACK = 12.0
 
-def end_session(
-    sdk: Any, slot: Slot, plan: SessionPlan, own: Any, error: BaseException | None, secrets: Collection[str]
-) -> None:
-    """End the experiments of a call. No failure of it fails the task: it is logged.
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a task ended.
+
+    Attributes:
+        status: `finished`, `failed` (it raised) or `terminated` (by SIGTERM).
+        error: What it raised.
+    """
+
+    status: Literal["finished", "failed", "terminated"]
+    error: BaseException | None = None
+
+    @property
+    def crashed(self) -> bool:
+        """Whether Comet is to show the experiment as crashed."""
+        return self.status != "finished"
+
+
+def outcome_of(error: BaseException | None) -> Outcome:
+    """How a task ended that raised this, or nothing; `sys.exit()` and `sys.exit(0)` are no failure."""
+    failed = error is not None and not (isinstance(error, SystemExit) and error.code in (None, 0))
+    return Outcome("failed", error) if failed else Outcome("finished")
+
+
+class End:
+    """Ends what began during a call, once, from whichever thread comes first.
 
     Args:
         sdk: The `comet_ml` module.
         slot: The call's place of a running experiment.
         plan: What the session was to do.
-        own: The experiment that the session started.
-        error: What the body raised, if it did.
-        secrets: Texts that must not be in what is logged.
+        archives: The session's offline archives.
+        log_filter: The session's filter on the SDK's log, which knows what must not be logged.
     """
-    failure = _failure(error)
-    for experiment in began_during(sdk, slot):
-        if experiment.ended:
-            continue
+
+    def __init__(
+        self, sdk: Any, slot: Slot, plan: SessionPlan, archives: OfflineArchives, log_filter: SDKLogFilter
+    ) -> None:
+        self._sdk = sdk
+        self._slot = slot
+        self._plan = plan
+        self._archives = archives
+        self._log_filter = log_filter
+        self._once = threading.Lock()
+        self._outcome: Outcome | None = None
+
+    def run(self, own: Any, outcome: Outcome, seconds: float) -> None:
+        """End, or correct what was said of the outcome if it is ended already.
+
+        Args:
+            own: The experiment that the session started; None if there is none.
+            outcome: How the task ended.
+            seconds: How long this may take.
+        """
+        deadline = time.monotonic() + seconds
+        if not self._once.acquire(timeout=seconds * 0.6):
+            # The end that hangs in another thread will not come to it any more.
+            self._archive_what_is_there([own] if own is not None else [], seconds * 0.4)
+            return
+        try:
+            if self._outcome is None:
+                if self._end(own, outcome, deadline):
+                    self._outcome = outcome
+            elif own is not None and self._outcome.crashed != outcome.crashed:
+                self._outcome = outcome
+                self._within(deadline, lambda: self._attempt(lambda: self._correct(own, outcome), own))
+        finally:
+            self._once.release()
+
+    def _end(self, own: Any, outcome: Outcome, deadline: float) -> bool:
+        """End what is open, and say whether there was anything."""
+        left_open = []
+        began = began_during(self._sdk, self._slot)
+        for experiment in began:
+            if experiment.ended:
+                if experiment is own and outcome.crashed:
+                    # The body has ended it, and failed after that.
+                    self._within(deadline, lambda: self._attempt(lambda: self._correct(own, outcome), own))
+                continue
+            # A last part of the time is for the archive.
+            in_time = deadline - 0.2 * (deadline - time.monotonic())
+            if not self._within(in_time, lambda: self._end_one(experiment, own, outcome, in_time)):  # noqa: B023
+                logger.warning(
+                    "The Comet experiment %s did not end in time; what may not have arrived is written to an archive.",
+                    experiment.get_key(),
+                )
+                left_open.append(experiment)
+        self._archive_what_is_there(left_open, max(self._plan.end_timeout, deadline - time.monotonic()))
+        return bool(began)
+
+    def _end_one(self, experiment: Any, own: Any, outcome: Outcome, deadline: float) -> None:
+        resumed = comet.is_resumed(experiment)
         # An archive cannot say how it ended, and a disabled experiment has nobody to say it to.
-        reports = failure is not None and experiment.alive and not comet.is_offline(experiment)
+        reports = experiment.alive and not comet.is_offline(experiment)
         if experiment is not own:
-            _attempt(lambda: _claim(experiment, own, plan), experiment, secrets)  # noqa: B023 - called at once
-        if failure is not None:
-            _attempt(lambda: _log_failure(experiment, failure, secrets), experiment, secrets)  # noqa: B023
-        _attempt(experiment.end, experiment, secrets)
-        if reports:
-            _attempt(lambda: _report_crash(sdk, experiment), experiment, secrets)  # noqa: B023
+            self._attempt(lambda: self._claim(experiment, own), experiment)
+        if experiment.alive and (outcome.crashed or resumed):
+            self._attempt(lambda: self._log_outcome(experiment, outcome), experiment)
+        if reports and outcome.status != "terminated":
+            left = (deadline - time.monotonic()) / 4
+            comet.await_connection(experiment, min(left, _SECONDS_FOR_THE_SERVER_TO_COME_BACK))
+        self._attempt(experiment.end, experiment)
+        self._attempt(lambda: self._archives.add(comet.archives_of(experiment)), experiment)
+        if reports and outcome.crashed:
+            self._attempt(lambda: self._set_state(experiment, "crashed"), experiment)
+        elif reports and resumed and self._plan.primary:
+            self._attempt(lambda: self._clear_crash(experiment), experiment)
 
+    def _within(self, deadline: float, step: Callable[[], None]) -> bool:
+        """Run a step in a thread, and say whether it came to its end in time: the SDK has no bound that holds."""
+        context = contextvars.copy_context()
+        thread = threading.Thread(target=context.run, args=(step,), name="comet-ml-end", daemon=True)
+        thread.start()
+        thread.join(max(0.0, deadline - time.monotonic()))
+        return not thread.is_alive()
 
-def _attempt(step: Callable[[], None], experiment: Any, secrets: Collection[str]) -> None:
-    """Do one step of the end; if it fails, the others are done all the same."""
-    try:
-        step()
-    except Exception as problem:
-        logger.warning(
-            "The Comet experiment %s did not end cleanly: %s",
-            experiment.get_key(),
-            masked(f"{type(problem).__name__}: {problem}", secrets),
-        )
+    def _attempt(self, step: Callable[[], None], experiment: Any) -> None:
+        """Do one step of the end; if it fails, the others are done all the same."""
+        try:
+            step()
+        except Exception as problem:
+            logger.warning(
+                "The Comet experiment %s did not end cleanly: %s",
+                experiment.get_key(),
+                masked(f"{type(problem).__name__}: {problem}", self._log_filter.secrets),
+            )
 
+    # Archives
 
-def _report_crash(sdk: Any, experiment: Any) -> None:
-    # The SDK reports a crash only through sys.excepthook, and every other end as "finished".
-    sdk.APIExperiment(previous_experiment=experiment.get_key()).set_state("crashed")
+    def _archive_what_is_there(self, left_open: list[Any], seconds: float) -> None:
+        def keep() -> None:
+            self._archives.keep(self._log_filter.secrets)
 
+        if not self._within(time.monotonic() + seconds, keep):
+            logger.warning("The Comet archives of this task were not stored within %.0f seconds.", seconds)
 
-def _failure(error: BaseException | None) -> BaseException | None:
-    """The exception by which a task failed; `sys.exit()` and `sys.exit(0)` are no failure."""
-    return None if isinstance(error, SystemExit) and error.code in (None, 0) else error
+    # What Comet shows
 
+    def _log_outcome(self, experiment: Any, outcome: Outcome) -> None:
+        error = outcome.error
+        others: dict[str, str] = {"flyte_status": outcome.status}
+        if error is not None:
+            others["flyte_error_type"] = type(error).__name__
+            others["flyte_error_message"] = masked(str(error), self._log_filter.secrets)[:_MESSAGE_LENGTH]
+        experiment.log_others(others)
+        if error is not None:
+            text = masked("".join(traceback.format_exception(error)), self._log_filter.secrets)
+            experiment.log_asset_data(text, name="traceback.txt", overwrite=True)
 
-def _log_failure(experiment: Any, error: BaseException, secrets: Collection[str]) -> None:
-    experiment.log_others(
-        {
-            "flyte_status": "failed",
-            "flyte_error_type": type(error).__name__,
-            "flyte_error_message": masked(str(error), secrets)[:_MESSAGE_LENGTH],
-        }
-    )
-    text = masked("".join(traceback.format_exception(error)), secrets)
-    experiment.log_asset_data(text, name="traceback.txt", overwrite=True)
+    def _set_state(self, experiment: Any, state: Literal["crashed", "finished"]) -> None:
+        # The SDK reports a crash only through sys.excepthook, and every other end as "finished".
+        self._stored(experiment).set_state(state)
 
+    def _clear_crash(self, experiment: Any) -> None:
+        stored = self._stored(experiment)
+        if stored.get_state() == "crashed":
+            stored.set_state("finished")
 
-def _claim(experiment: Any, own: Any, plan: SessionPlan) -> None:
-    """Say where an experiment that the body started comes from, and that it is another one than the task's."""
-    try:
-        experiment.get_other("flyte_task")
-    except KeyError:
-        # The SDK logs the exported ones only where it logs the environment.
-        experiment.log_others(dict(plan.others))
-    if own is not None and experiment.get_key() != own.get_key():
-        logger.warning(
-            "The task started a Comet experiment of its own, %s, beside the one that was started for it, %s. To log to "
-            "that one, use comet_ml.start() or comet_ml.get_running_experiment(); to start only your own, decorate "
-            "with start=False.",
-            experiment.get_key(),
-            own.get_key(),
-        )
+    def _correct(self, own: Any, outcome: Outcome) -> None:
+        if comet.is_offline(own) or own.disabled:
+            return
+        stored = self._stored(own)
+        stored.log_other("flyte_status", outcome.status)
+        stored.set_state("crashed" if outcome.crashed else "finished")
+
+    def _stored(self, experiment: Any) -> Any:
+        return self._sdk.APIExperiment(previous_experiment=experiment.get_key())
+
+    def _claim(self, experiment: Any, own: Any) -> None:
+        """Say where an experiment that the body started comes from, and that it is another one than the task's."""
+        try:
+            experiment.get_other("flyte_task")
+        except KeyError:
+            # The SDK logs the exported ones only where it logs the environment.
+            experiment.log_others(dict(self._plan.others))
+        if own is not None and experiment.get_key() != own.get_key():
+            logger.warning(
+                "The task started a Comet experiment of its own, %s, beside the one that was started for it, %s. To "
+                "log to that one, use comet_ml.start() or comet_ml.get_running_experiment(); to start only your own, "
+                "decorate with start=False.",
+                experiment.get_key(),
+                own.get_key(),
+            )

@@ -41,3 +41,7 @@ class InvalidExperimentKeyError(CometTrackingError, ValueError):
 
 class ExperimentRefusedError(CometTrackingError):
     """The Comet server, or the SDK, refuses to start the experiment that was asked for."""
+
+
+class ServerUnavailableError(CometTrackingError):
+    """The Comet server cannot be reached, and the decorator was told to fail the task then."""

@@ -6,6 +6,9 @@ a key that is to be linked to has to be that text wherever that text is a legal 
 ``@dynamic``, map tasks, names with dashes, names that are too short or too long) the key is a digest of everything
 that tells one pod from another.
 
+What one experiment covers is its scope: an attempt (as above), a node over all its attempts, or a whole execution.
+The texts and digests of different scopes have different tags in them, so that they never meet.
+
 The recipe is a public contract, described with test vectors in `docs/experiment-keys.md`: changing what these
 functions return for the same names sends people's links to nowhere.
 """
@@ -15,14 +18,23 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from typing import Literal
+
+Scope = Literal["attempt", "node", "execution"]
+"""What one experiment covers: an attempt of a node, a node over all its attempts, or a whole execution."""
+
+SCOPES: tuple[Scope, ...] = ("attempt", "node", "execution")
 
 KEY_RECIPE = "flytekitplugins-comet-ml/1"
-"""Version tag of the digest: the first element of what is hashed."""
+"""Version tag of the digest: the first element of what is hashed, followed by `/<scope>` unless that is "attempt"."""
 
 _LEGAL_KEY = re.compile(r"[0-9A-Za-z]{32,50}")
 # The control plane shortens a name that is too long to "f" and the base32 text of a 32-bit hash (7 characters).
 _HASHED_NAME = re.compile(r"f[a-z1-6]{7}")
 _NUMBER = re.compile(r"[0-9]+")
+# Names of executions that Flyte makes up: one by a person or a schedule, and one of a child launch plan.
+_MADE_UP_NAME = re.compile(r"[af][0-9a-z]{19}|f[a-z1-6]{13}")
+_SUFFIX_LENGTH = 18
 
 
 def is_legal_key(key: str) -> bool:
@@ -30,12 +42,23 @@ def is_legal_key(key: str) -> bool:
     return _LEGAL_KEY.fullmatch(key) is not None
 
 
-def link_suffix(project_name: str, workspace: str) -> str:
-    """The end of a rendered key: 10 hex digits that stand for a Comet project and workspace.
+def link_suffix(project_name: str, workspace: str, scope: Scope = "attempt") -> str:
+    """The part of a rendered key that stands for a Comet project and workspace.
 
     Part of the deployed link contract; it keeps two decorators with different projects apart in one execution.
+
+    Args:
+        project_name: Comet project.
+        workspace: Comet workspace.
+        scope: What the experiment covers.
+
+    Returns:
+        10 hex digits for "attempt". 18 for the others, whose keys have fewer names in them: with them, an execution's
+        name of 14 or 20 characters makes a legal key.
     """
-    return hashlib.shake_256(f"{project_name}-{workspace}".encode()).hexdigest(5)
+    if scope == "attempt":
+        return hashlib.shake_256(f"{project_name}-{workspace}".encode()).hexdigest(5)
+    return _digest(scope, workspace, project_name)[:_SUFFIX_LENGTH]
 
 
 def hostname_key(hostname: str, project_name: str, workspace: str) -> str:
@@ -116,9 +139,56 @@ def derive_experiment_key(
         rendered = f"{execution}{plain_node[1]}{plain_node[2]}{link_suffix(project_name, workspace)}"
         if is_legal_key(rendered):
             return rendered
-    names = [KEY_RECIPE, flyte_project, flyte_domain, execution, generated_name, workspace, project_name]
+    return _digest("attempt", flyte_project, flyte_domain, execution, generated_name, workspace, project_name)
+
+
+def derive_node_key(
+    *, flyte_project: str, flyte_domain: str, execution: str, node_id: str, workspace: str, project_name: str
+) -> str:
+    """The experiment key of a node, for all its attempts.
+
+    Args:
+        flyte_project: Flyte project of the execution.
+        flyte_domain: Flyte domain of the execution.
+        execution: The execution's name.
+        node_id: What `node_id.node_id` returns for the pod.
+        workspace: Comet workspace, as given to the decorator.
+        project_name: Comet project, as given to the decorator.
+
+    Returns:
+        A legal key: the text that the link template renders where that can be right, else 40 hex digits.
+    """
+    rendered = f"{execution}{link_suffix(project_name, workspace, 'node')}{node_id}"
+    if _MADE_UP_NAME.fullmatch(execution) and is_legal_key(rendered):
+        return rendered
+    return _digest("node", flyte_project, flyte_domain, execution, node_id, workspace, project_name)
+
+
+def derive_execution_key(
+    *, flyte_project: str, flyte_domain: str, execution: str, workspace: str, project_name: str
+) -> str:
+    """The experiment key of a whole execution.
+
+    Args:
+        flyte_project: Flyte project of the execution.
+        flyte_domain: Flyte domain of the execution.
+        execution: The execution's name.
+        workspace: Comet workspace, as given to the decorator.
+        project_name: Comet project, as given to the decorator.
+
+    Returns:
+        A legal key: the text that the link template renders where that can be right, else 40 hex digits.
+    """
+    # A name that people chose can be used again, in another project or domain; nothing of these is in the template.
+    if _MADE_UP_NAME.fullmatch(execution):
+        return f"{execution}{link_suffix(project_name, workspace, 'execution')}"
+    return _digest("execution", flyte_project, flyte_domain, execution, workspace, project_name)
+
+
+def _digest(scope: Scope, *names: str) -> str:
+    tag = KEY_RECIPE if scope == "attempt" else f"{KEY_RECIPE}/{scope}"
     # JSON without blanks and without ASCII escapes is byte for byte what JSON.stringify gives in a browser.
-    text = json.dumps(names, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps([tag, *names], ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:40]
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from . import experiment_key
+from .experiment_key import Scope
+from .log import logger
+from .node_id import node_id
 from .ranks import Rank, rank_of
 
 
@@ -22,6 +27,7 @@ class Identity:
         domain: Flyte domain of the execution.
         node: The name that the control plane generated for the pod, with index and subtask attempt for a legacy map
             task.
+        node_id: The node's id in the execution, the same for all its attempts; None where the names do not tell it.
         attempt: Number of the attempt, from "0".
         task_version: Version under which the task was registered.
         workflow: The workflow, as `project:domain:name`.
@@ -36,6 +42,7 @@ class Identity:
     project: str | None = None
     domain: str | None = None
     node: str | None = None
+    node_id: str | None = None
     attempt: str | None = None
     task_version: str | None = None
     workflow: str | None = None
@@ -43,13 +50,32 @@ class Identity:
     hostname: str = ""
     rank: Rank | None = None
 
-    def experiment_key(self, *, workspace: str, project_name: str) -> str:
+    def experiment_key(self, *, workspace: str, project_name: str, scope: Scope = "attempt") -> str:
         """The key of the experiment of this pod. Only a remote call has one.
 
         Args:
             workspace: Comet workspace.
             project_name: Comet project.
+            scope: What the experiment covers. Where the node cannot be told from the attempt, "node" is as "attempt".
         """
+        if self.execution is None or scope == "attempt":
+            return self._key_of(self.node, workspace, project_name)
+        names = {
+            "flyte_project": self.project or "",
+            "flyte_domain": self.domain or "",
+            "execution": self.execution,
+            "workspace": workspace,
+            "project_name": project_name,
+        }
+        if scope == "execution":
+            return experiment_key.derive_execution_key(**names)
+        if self.node_id is not None:
+            return experiment_key.derive_node_key(**names, node_id=self.node_id)
+        logger.warning(
+            'scope="node" is as scope="attempt" here: the name of this pod (%s) and its output prefix do not tell '
+            "which node it belongs to.",
+            self.node,
+        )
         return self._key_of(self.node, workspace, project_name)
 
     def previous_experiment_key(self, *, workspace: str, project_name: str) -> str | None:
@@ -104,9 +130,11 @@ def identify(context: Any, environ: Mapping[str, str], *, task: str) -> Identity
     execution = environ.get("FLYTE_INTERNAL_EXECUTION_ID")
     prefix = parameters.raw_output_prefix
     hostname = environ.get("HOSTNAME")
-    node = None
+    attempt = environ.get("FLYTE_ATTEMPT_NUMBER")
+    node = unattempted = None
     if execution:
         node = experiment_key.generated_name(execution, prefix if isinstance(prefix, str) else None, hostname)
+        unattempted = node_id(execution, node, attempt, _output_prefix(parameters, sys.argv))
     return Identity(
         local=False,
         task=environ.get("FLYTE_INTERNAL_TASK_NAME") or task,
@@ -114,13 +142,25 @@ def identify(context: Any, environ: Mapping[str, str], *, task: str) -> Identity
         project=environ.get("FLYTE_INTERNAL_EXECUTION_PROJECT"),
         domain=environ.get("FLYTE_INTERNAL_EXECUTION_DOMAIN"),
         node=node,
-        attempt=environ.get("FLYTE_ATTEMPT_NUMBER"),
+        node_id=unattempted,
+        attempt=attempt,
         task_version=environ.get("FLYTE_INTERNAL_TASK_VERSION"),
         workflow=environ.get("FLYTE_INTERNAL_EXECUTION_WORKFLOW"),
         execution_url=environ.get("FLYTE_EXECUTION_URL"),
         hostname=str(parameters.execution_id.name) if hostname is None else hostname,
         rank=rank_of(environ),
     )
+
+
+def _output_prefix(parameters: Any, arguments: Sequence[str]) -> str | None:
+    """Where the pod writes its result: `output_metadata_prefix`, or the argument of flytekit's entrypoint.
+
+    A worker process of torch Elastic has no such parameter, but its parent's arguments (Python's multiprocessing).
+    """
+    prefix = getattr(parameters, "output_metadata_prefix", None)
+    if isinstance(prefix, str):
+        return prefix
+    return next((value for name, value in pairwise(arguments) if name == "--output-prefix"), None)
 
 
 def _is_local(context: Any) -> bool:

@@ -5,13 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from .experiment_key import link_suffix
+from .experiment_key import Scope, link_suffix
 
 EXECUTION_LINK_TYPE = "comet-ml-execution-id"
 """Link type whose key the console renders from execution name, node id, attempt and suffix."""
 
 CUSTOM_LINK_TYPE = "comet-ml-custom-id"
 """Link type whose key stands in the task's config."""
+
+NODE_LINK_TYPE = "comet-ml-node-id"
+"""Link type of scope "node": the console renders the key from execution name, suffix and node id."""
+
+WHOLE_EXECUTION_LINK_TYPE = "comet-ml-whole-execution-id"
+"""Link type of scope "execution": the console renders the key from execution name and suffix."""
+
+_LINK_TYPES: dict[Scope, str] = {
+    "attempt": EXECUTION_LINK_TYPE,
+    "node": NODE_LINK_TYPE,
+    "execution": WHOLE_EXECUTION_LINK_TYPE,
+}
 
 LINK_TYPE_KEY = "link_type"
 PROJECT_NAME_KEY = "project_name"
@@ -26,24 +38,26 @@ class CometLink:
     """What the Flyte console needs to know to link a node to its Comet experiment.
 
     The link types and the names of the config keys are a contract with the platforms' `dynamic-log-links` (Flyte's
-    control plane): they are deployed, and must not change.
+    control plane): they are deployed, and must not change. A platform that does not know a link type shows no link.
 
     Attributes:
         project_name: Comet project.
         workspace: Comet workspace.
         host: Address of the Comet service, with its scheme.
         experiment_key: The key, when it was given; None when every pod derives its own.
+        scope: What one experiment covers, without a given key.
     """
 
     project_name: str
     workspace: str
     host: str = "https://www.comet.com"
     experiment_key: str | None = None
+    scope: Scope = "attempt"
 
     @property
     def link_type(self) -> str:
         """The name under which the platform has this link's URL template."""
-        return EXECUTION_LINK_TYPE if self.experiment_key is None else CUSTOM_LINK_TYPE
+        return _LINK_TYPES[self.scope] if self.experiment_key is None else CUSTOM_LINK_TYPE
 
     def config(self) -> dict[str, str]:
         """What goes into the task template's config: strings only, ready to stand in a URL.
@@ -57,7 +71,7 @@ class CometLink:
             PROJECT_NAME_KEY: _quoted(self.project_name),
         }
         if self.experiment_key is None:
-            config[LINK_SUFFIX_KEY] = link_suffix(self.project_name, self.workspace)
+            config[LINK_SUFFIX_KEY] = link_suffix(self.project_name, self.workspace, self.scope)
         else:
             config[EXPERIMENT_KEY_KEY] = _quoted(self.experiment_key)
         return config

@@ -5,13 +5,14 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ParamSpec
 from urllib.parse import urlsplit
 
 from . import sdk
 from .errors import InvalidOptionError
-from .experiment_key import is_legal_key
+from .experiment_key import SCOPES, is_legal_key
 from .log import logger
 
 P = ParamSpec("P")
@@ -151,6 +152,19 @@ def check_choice(option: str, value: object, choices: Sequence[str]) -> None:
         )
 
 
+def check_seconds(option: str, value: object) -> None:
+    """Refuse what is no positive number of seconds.
+
+    Raises:
+        InvalidOptionError: With the option and what was given.
+    """
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not 0 < value < math.inf:  # type: ignore[operator]
+        raise InvalidOptionError(
+            f"comet_ml_login: `{option}` must be a number of seconds greater than 0, not {value!r}."
+        )
+
+
 def check_experiment_key(value: str | None) -> None:
     """Refuse what is no text; warn about a text that Comet would refuse as a key.
 
@@ -165,6 +179,20 @@ def check_experiment_key(value: str | None) -> None:
             "one has %d characters.",
             value,
             len(value),
+        )
+
+
+def check_scope(scope: object, experiment_key: str | None) -> None:
+    """Refuse what is no scope, and one that a given key makes meaningless.
+
+    Raises:
+        InvalidOptionError: With what was given and the remedy.
+    """
+    check_choice("scope", scope, SCOPES)
+    if experiment_key is not None and scope != "attempt":
+        raise InvalidOptionError(
+            f"comet_ml_login: scope={scope!r} derives the experiment's key, but experiment_key={experiment_key!r} "
+            "gives it: everything logs to that one experiment. Leave one of the two out."
         )
 
 
@@ -270,10 +298,13 @@ def _check_names(
             own = {
                 "experiment_config",
                 "experiment_key",
+                "end_timeout",
                 "host",
                 "log_inputs",
+                "on_unavailable",
                 "project_name",
                 "ranks",
+                "scope",
                 "start",
                 "workspace",
             }

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from .experiment_key import Scope
 from .options import EXPERIMENT_CONFIG_ARGUMENTS
 
 Mode = Literal["online", "offline", "disabled"]
@@ -31,8 +32,13 @@ class SessionPlan:
         others: Others of the experiment.
         name: Name of the experiment, unless the user gave one.
         rank: Name of this process among those of a distributed task that all join the experiment; None if it is alone.
+        on_unavailable: What to do when the server cannot be reached: write an offline archive, or raise.
+        end_timeout: Seconds that the end may take.
+        store_archive: Puts an offline archive to where it outlives the pod, and returns the address; None where
+            archives stay where they are written.
         primary: Whether this process speaks for the experiment. Another one is silent, or, with a `rank`, only adds to
             it what the body logs.
+        scope: What the experiment covers: this attempt alone, all attempts of the node, or the whole execution.
         parameters: Gives the parameters to log, none of which contains one of the texts that it is called with.
     """
 
@@ -40,17 +46,22 @@ class SessionPlan:
     workspace: str
     host: str
     experiment_key: str | None = None
-    credentials: Callable[[], str] | None = None
+    # Both can have the API key in them.
+    credentials: Callable[[], str] | None = field(default=None, repr=False)
+    login_kwargs: Mapping[str, Any] = field(default_factory=dict, repr=False)
     remote: bool = False
     log_command_line: bool = True
     source_file: str | None = None
     start: bool = True
-    login_kwargs: Mapping[str, Any] = field(default_factory=dict)
     experiment_config: Any = None
     others: Mapping[str, str] = field(default_factory=dict)
     name: str | None = None
     rank: str | None = None
+    on_unavailable: Literal["offline", "raise"] = "offline"
+    end_timeout: float = 60.0
+    store_archive: Callable[[str], str] | None = None
     primary: bool = True
+    scope: Scope = "attempt"
     parameters: Callable[[Collection[str]], Mapping[str, Any]] = lambda secrets: {}
 
     def login_arguments(self) -> dict[str, Any]:

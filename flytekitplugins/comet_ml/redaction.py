@@ -1,8 +1,8 @@
-"""Keeping the API key out of what the Comet SDK logs, and hearing the errors that it only logs.
+"""Keeping the API key out of logs and exceptions, and hearing the errors that the Comet SDK only logs.
 
 `comet_ml.login` returns None and logs why it failed, with the rejected key in the message; `comet_ml.start` may
-return a dead experiment and log the cause. A filter on the handlers of the SDK's logger masks the key; while a
-filter listens, it also keeps the exceptions and holds back the records that would say the same thing twice.
+return a dead experiment and log the cause. A filter on the handlers of all loggers masks the key; while it listens, it
+also keeps the SDK's exceptions and holds back the records that would say the same thing twice.
 """
 
 from __future__ import annotations
@@ -29,8 +29,30 @@ def spellings(api_key: str) -> frozenset[str]:
     return frozenset(text for text in (api_key, api_key.partition("*")[0]) if text)
 
 
+def scrub(error: BaseException | None, secrets: Collection[str]) -> None:
+    """Mask secrets in the arguments of an exception and of those behind it: the SDK's can carry the API key.
+
+    Args:
+        error: The exception, which stays the same object.
+        secrets: What to mask.
+    """
+    seen: set[int] = set()
+    waiting = [error]
+    while waiting:
+        current = waiting.pop()
+        if current is None or id(current) in seen:
+            continue
+        seen.add(id(current))
+        waiting += [current.__cause__, current.__context__]
+        if any(secret in repr(current.args) for secret in secrets):
+            current.args = tuple(masked(a, secrets) if isinstance(a, str) else a for a in current.args)
+        for name, value in list(vars(current).items()):
+            if isinstance(value, str) and any(secret in value for secret in secrets):
+                setattr(current, name, masked(value, secrets))
+
+
 class SDKLogFilter(logging.Filter):
-    """Masks secrets in the SDK's log records, from `install` to `remove`.
+    """Masks secrets in log records, and holds back some of the SDK's, from `install` to `remove`.
 
     Attributes:
         secrets: What to mask.
@@ -43,15 +65,11 @@ class SDKLogFilter(logging.Filter):
         self._listeners: dict[int, tuple[list[BaseException], frozenset[str]]] = {}
 
     def install(self) -> None:
-        """Put the filter on every handler that records of the SDK's loggers reach."""
-        loggers = [logging.getLogger(_SDK_LOGGER)]
-        loggers += [
-            child
-            for name, child in logging.root.manager.loggerDict.items()
-            if name.startswith(f"{_SDK_LOGGER}.") and isinstance(child, logging.Logger)
-        ]
+        """Put the filter on every handler that there is."""
+        # Also those of urllib3, which logs addresses at DEBUG, and of whoever logs an exception of the SDK.
+        loggers = [logging.root, *list(logging.root.manager.loggerDict.values())]
         for logger in loggers:
-            for handler in _handlers_of(logger):
+            for handler in logger.handlers if isinstance(logger, logging.Logger) else ():
                 if handler not in self._handlers:
                     handler.addFilter(self)
                     self._handlers.append(handler)
@@ -82,10 +100,8 @@ class SDKLogFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Mask the record, and say whether it is to be shown (`logging.Filter`)."""
-        if record.name.split(".")[0] != _SDK_LOGGER:
-            return True
         listener = self._listeners.get(record.thread or 0)
-        if listener is not None:
+        if listener is not None and record.name.split(".")[0] == _SDK_LOGGER:
             heard, names = listener
             error = record.exc_info[1] if record.exc_info else None
             if error is not None:
@@ -98,7 +114,12 @@ class SDKLogFilter(logging.Filter):
         return True
 
     def _mask(self, record: logging.LogRecord) -> None:
-        message = record.getMessage()
+        if not self.secrets:
+            return
+        try:
+            message = record.getMessage()
+        except Exception:  # arguments that do not fit: the handler itself complains of it, and not to the caller
+            return
         if any(secret in message for secret in self.secrets):
             record.msg, record.args = masked(message, self.secrets), ()
         if record.exc_info and record.exc_info[1] is not None:
@@ -106,10 +127,3 @@ class SDKLogFilter(logging.Filter):
             if any(secret in text for secret in self.secrets):
                 # A formatter takes the text that is there, and would else format the exception with the key in it.
                 record.exc_info, record.exc_text = None, masked(text, self.secrets)
-
-
-def _handlers_of(logger: logging.Logger) -> Iterator[logging.Handler]:
-    current: logging.Logger | None = logger
-    while current is not None:
-        yield from current.handlers
-        current = current.parent if current.propagate else None

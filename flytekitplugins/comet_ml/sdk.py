@@ -7,8 +7,11 @@ fails when the SDK drops one.
 
 from __future__ import annotations
 
+import glob
 import importlib
 import inspect
+import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import ModuleType
@@ -108,8 +111,87 @@ def forget_clients(sdk: Any) -> None:
     """Drop the REST clients that the SDK keeps by API key: they stay with the server of their time, and its answers."""
     try:
         sdk.api.get_instance.cache_clear()
-    except AttributeError:
-        logger.debug("This comet-ml keeps no REST clients.")
+        importlib.import_module("comet_ml.connection.http_session").THREAD_SESSIONS.__dict__.clear()
+    except (AttributeError, ImportError):
+        logger.debug("This comet-ml keeps no REST clients, or keeps them elsewhere.")
+
+
+# Waiting
+
+_PATIENCE = {
+    "COMET_TIMEOUT_HTTP": "3",
+    "COMET_TIMEOUT_API": "3",
+    "COMET_HTTP_SESSION_RETRY_TOTAL": "1",
+    "COMET_HTTP_SESSION_RETRY_BACKOFF_FACTOR": "1",
+    "COMET_GET_OR_ADD_EXPERIMENT_RETRY_TOTAL": "1",
+    "COMET_GET_OR_ADD_EXPERIMENT_RETRY_CONNECT": "1",
+    "COMET_GET_OR_ADD_EXPERIMENT_RETRY_READ": "1",
+    "COMET_GET_OR_ADD_EXPERIMENT_RETRY_STATUS": "1",
+    "COMET_GET_OR_ADD_EXPERIMENT_RETRY_BACKOFF_MAX": "1",
+}
+
+
+def little_patience(environ: Mapping[str, str]) -> dict[str, str]:
+    """Settings by which a server that does not answer costs the start 12 seconds at most, instead of 2 minutes.
+
+    Args:
+        environ: The environment: what it says itself is left as it is.
+    """
+    return {name: value for name, value in _PATIENCE.items() if name not in environ}
+
+
+def be_patient(sdk: Any, experiment: Any) -> None:
+    """Let an experiment's connections wait and retry as the settings in force say.
+
+    They keep the settings under which they were made. `requests` and `urllib3` have public names for them; where the
+    SDK keeps its clients is not public, and where it keeps them elsewhere they stay impatient: what they cannot deliver
+    then comes into an archive sooner.
+    """
+    retries, factor = (setting(sdk, f"comet.http_session.retry_{name}") for name in ("total", "backoff_factor"))
+    for owner, client, timeout in (
+        ("connection", "_low_level_http_client", "comet.timeout.http"),
+        ("rest_api_client", "low_level_api_client", "comet.timeout.api"),
+    ):
+        http = getattr(getattr(experiment, owner, None), client, None)
+        if http is None:
+            continue
+        try:
+            http.default_timeout = setting(sdk, timeout)
+            for adapter in http.retry_session.adapters.values():
+                adapter.max_retries = adapter.max_retries.new(total=int(retries), backoff_factor=float(factor))
+        except (AttributeError, TypeError):
+            logger.debug("This comet-ml keeps its connections elsewhere.")
+
+
+def lose_nothing(experiment: Any) -> None:
+    """Have an offline archive written at the end also when the server was there and refused something.
+
+    The SDK writes one when it has lost the connection. What the server answers with an error (500 and the like) it
+    only logs. Where this SDK has no such streamer, that stays so.
+    """
+    streamer: Any = getattr(experiment, "streamer", None)
+    online = getattr(streamer, "online_streamer", None)
+    if online is None or not hasattr(online, "_report_experiment_error"):
+        return
+    report, wait, refused = online._report_experiment_error, online.wait_for_finish, []
+
+    def report_and_note(message: str, *args: Any, **kwargs: Any) -> Any:
+        refused.append(message)
+        return report(message, *args, **kwargs)
+
+    def wait_for_finish(*args: Any, **kwargs: Any) -> bool:
+        # In this order: the connection can be lost while it waits.
+        return bool(wait(*args, **kwargs)) and not refused and streamer.has_connection_to_server()
+
+    online._report_experiment_error, online.wait_for_finish = report_and_note, wait_for_finish
+
+
+def await_connection(experiment: Any, seconds: float) -> None:
+    """Wait for a server that is away to come back, as the SDK checks every few seconds."""
+    connected = getattr(getattr(experiment, "streamer", None), "has_connection_to_server", None)
+    deadline = time.monotonic() + seconds
+    while connected is not None and not connected() and time.monotonic() < deadline:
+        time.sleep(0.2)
 
 
 # Starting
@@ -144,6 +226,19 @@ def is_resumed(experiment: Any) -> bool:
 def is_offline(experiment: Any) -> bool:
     """Whether an experiment is written to an archive instead of being sent."""
     return "Offline" in type(experiment).__name__
+
+
+def archives_of(experiment: Any) -> list[str]:
+    """Offline archives that an ended experiment has written: its own, or the one that a lost connection left.
+
+    `set_offline_zip_uploader` is public and tells it too, but logs "successfully uploaded".
+    """
+    left = getattr(getattr(experiment, "streamer", None), "offline_archive_file", None)
+    if left:
+        return [str(left)]
+    if not is_offline(experiment):
+        return []
+    return sorted(glob.glob(os.path.join(glob.escape(experiment.offline_directory), f"{experiment.get_key()}*.zip")))
 
 
 def silence_state(experiment: Any) -> None:
@@ -204,7 +299,6 @@ def refusal(error: BaseException, *, server: str, workspace: str, project_name: 
         "InvalidExperimentMode",
         "ExperimentNotFound",
         "ExperimentAlreadyUploaded",
-        "InvalidOfflineDirectory",
     ):
         return ExperimentRefusedError(
             f"Comet at {server} refused to start the experiment in workspace {workspace!r}, project "
@@ -226,6 +320,11 @@ def is_outage(error: BaseException) -> bool:
     """
     requests = importlib.import_module("requests")
     return isinstance(error, (requests.RequestException, OSError)) or _is(error, "CometException")
+
+
+def is_disk_trouble(error: BaseException) -> bool:
+    """Whether an exception says that there is no place for an offline archive, or that it is full."""
+    return isinstance(error, OSError) or _is(error, "InvalidOfflineDirectory")
 
 
 def _is(error: BaseException, *names: str) -> bool:

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import contextvars
 import threading
+import time
 from collections.abc import MutableMapping
 from contextlib import ExitStack
 from types import ModuleType, TracebackType
 from typing import Any
 
 from . import sdk as comet
-from .end import end_session
+from .end import End, Outcome, outcome_of
 from .log import logger
 from .login import log_in, login_settings, server_settings
+from .offline import DIRECTORY_SETTING, OfflineArchives
 from .options import settings_of
 from .plan import Mode, SessionPlan
-from .redaction import SDKLogFilter, masked, spellings
+from .redaction import SDKLogFilter, masked, scrub, spellings
 from .running import Slot, own_experiment
 from .settings import SettingsLayer, variable
 from .start import Starter, raise_refusal
+from .termination import Termination, before_termination
 
 _COMMAND_LINE = "COMET_AUTO_LOG_CLI_ARGUMENTS"
+
+_SECONDS_TO_HEAR = 0.05
 
 # The settings are the process's: two calls must not start at once.
 _starting = threading.RLock()
@@ -46,29 +52,47 @@ class Session:
         self._log_filter = SDKLogFilter()
         self._layer: SettingsLayer
         self._slot: Slot
-        self._error: BaseException | None = None
+        self._archives = OfflineArchives(plan.store_archive)
+        # Until the body has begun, and unless it ends otherwise.
+        self._outcome = Outcome("failed")
+        self._begun = threading.Event()
+        self._termination = Termination()
+        self._end: End | None = None
+        self._context: contextvars.Context
         self._undo = ExitStack()
 
     def __enter__(self) -> Session:
         with _starting, ExitStack() as undo:
+            self._termination = undo.enter_context(before_termination(self._terminate))
+            undo.callback(self._begun.set)
             self._slot = undo.enter_context(own_experiment(self._sdk))
             undo.enter_context(comet.capturing_no_output(self._slot.outer))
             self._log_filter.install()
             undo.callback(self._log_filter.remove)
             self._layer = SettingsLayer(self._environ)
             undo.callback(self._layer.remove)
-            undo.callback(self._end)
+            self._layer.set(self._archive_settings())
+            undo.callback(self._archives.close)
+            self._context = contextvars.copy_context()
+            self._end = End(self._sdk, self._slot, self._plan, self._archives, self._log_filter)
+            undo.callback(self._finish)
+            impatient = comet.little_patience(self._environ)
+            self._layer.set(impatient)
             unreachable = self._log_in()
             if self._plan.start:
                 self._start(unreachable)
+            for name in impatient:
+                self._layer.forget(name)
             self._prepare_body()
             self._undo = undo.pop_all()
+        self._begun.set()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._error = error
+        scrub(error, self._log_filter.secrets)
+        self._outcome = outcome_of(error)
         self._undo.close()
 
     # Login
@@ -139,6 +163,9 @@ class Session:
         self.mode = starter.mode
         if self.experiment is None:
             return
+        if self.mode == "online":
+            comet.be_patient(self._sdk, self.experiment)
+            comet.lose_nothing(self.experiment)
         if self._plan.primary:
             starter.describe(self.experiment)
             starter.announce(self.experiment)
@@ -161,7 +188,32 @@ class Session:
             # With the key exported, an Experiment() that cannot join would be dead.
             self._layer.set({"COMET_EXPERIMENT_KEY": key if self._slot.joins else None})
 
+    def _archive_settings(self) -> dict[str, str | None]:
+        given = [
+            self._plan.login_kwargs.get("offline_directory"),
+            self._plan.config_arguments().get("offline_directory"),
+        ]
+        if any(given) or self._environ.get(DIRECTORY_SETTING):
+            return {}
+        return self._archives.open()
+
     # End
 
-    def _end(self) -> None:
-        end_session(self._sdk, self._slot, self._plan, self.experiment, self._error, self._log_filter.secrets)
+    def _finish(self) -> None:
+        assert self._end is not None
+        outcome, termination = self._outcome, self._termination
+        if outcome.crashed:
+            # A handler of the body's raises before our listener has had its turn.
+            time.sleep(_SECONDS_TO_HEAR)
+        if termination.dying or (termination.received and outcome.crashed):
+            # What the body raises then is the doing of the signal.
+            outcome = Outcome("terminated")
+        self._end.run(self.experiment, outcome, self._plan.end_timeout)
+
+    def _terminate(self, seconds: float) -> None:
+        """End within a few seconds, called in a thread when the process is about to die."""
+        deadline = time.monotonic() + seconds
+        self._begun.wait(seconds / 3)
+        if self._end is not None:
+            left = deadline - time.monotonic()
+            self._context.copy().run(self._end.run, self.experiment, Outcome("terminated"), left)

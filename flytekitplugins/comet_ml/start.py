@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
 from typing import Any
 
 from . import sdk as comet
-from .errors import CometTrackingError, InvalidExperimentKeyError
+from .errors import CometTrackingError, InvalidExperimentKeyError, ServerUnavailableError
 from .log import logger
+from .offline import UPLOAD_COMMAND
 from .plan import Mode, SessionPlan
 from .redaction import SDKLogFilter, masked
 from .settings import SettingsLayer
@@ -28,6 +30,7 @@ class Starter:
         self._layer = layer
         self._log_filter = log_filter
         self._logs_code: bool | None = None
+        self._directory: str | None = None
 
     def start(self, unreachable: BaseException | None = None) -> Any:
         """Start it.
@@ -40,14 +43,17 @@ class Starter:
             APIKeyRejectedError: If the server does not accept the API key.
             WorkspaceAccessError: If the key may not write to the workspace.
             ExperimentRefusedError: If the server refuses the experiment for another reason.
+            ServerUnavailableError: If the server cannot be reached, and the plan says that this is an error.
         """
         self._check_key()
         if self.mode == "online" and not self._plan.remote and not comet.setting(self._sdk, "comet.api_key"):
-            self._go_offline()
-        if self.mode != "online":
+            self.mode = "offline"
+        if self.mode == "offline":
+            return self._started_offline()
+        if self.mode == "disabled":
             return self._started()
         if unreachable is not None:
-            return self._started_offline(unreachable)
+            return self._unavailable(unreachable)
         error: Exception | None = None
         with self._log_filter.listening() as heard:
             try:
@@ -69,7 +75,7 @@ class Starter:
         if dead is not None:
             # The next `start` would return it.
             dead.end()
-        return self._started_offline(error or (heard[-1] if heard else RuntimeError("the experiment did not start")))
+        return self._unavailable(error or (heard[-1] if heard else RuntimeError("the experiment did not start")))
 
     def _check_key(self) -> None:
         key = self._plan.experiment_key
@@ -81,21 +87,48 @@ class Starter:
                 f"this one has {len(key)} characters."
             )
 
-    def _go_offline(self) -> None:
-        self.mode = "offline"
-        self._layer.set({"COMET_START_ONLINE": "0"})
-
-    def _started_offline(self, cause: BaseException) -> Any:
-        self._go_offline()
-        self.cause = cause
-        experiment = self._started()
-        logger.warning(
-            "Comet at %s cannot be reached (%s): the experiment is written to an archive; %s.",
-            server_of(self._sdk, self._plan),
-            masked(f"{type(cause).__name__}: {cause}", self._log_filter.secrets),
-            upload_hint(experiment),
-        )
+    def _unavailable(self, cause: BaseException) -> Any:
+        server = server_of(self._sdk, self._plan)
+        text = masked(f"{type(cause).__name__}: {cause}", self._log_filter.secrets)
+        if self._plan.on_unavailable == "raise":
+            raise ServerUnavailableError(
+                f"Comet at {server} cannot be reached ({text}), and on_unavailable is 'raise'. With 'offline' the task "
+                "runs, and its experiment is written to an archive."
+            ) from None
+        self.mode, self.cause = "offline", cause
+        experiment = self._started_offline()
+        if self.mode == "offline":
+            logger.warning(
+                "Comet at %s cannot be reached (%s): the experiment is written to an archive; %s.",
+                server,
+                text,
+                self._where_the_archive_goes(experiment),
+            )
         return experiment
+
+    def _started_offline(self) -> Any:
+        """Start an offline experiment, in another directory if need be; a disabled one where no disk takes it."""
+        self._layer.set({"COMET_START_ONLINE": "0"})
+        problem: Exception | None = None
+        for elsewhere in (False, True):
+            try:
+                if elsewhere:
+                    self._directory = tempfile.mkdtemp(prefix="comet-offline-")
+                return self._started()
+            except Exception as error:
+                if not comet.is_disk_trouble(error):
+                    raise
+                problem = error
+        logger.warning("This task has no Comet experiment: its archive cannot be written (%s).", problem)
+        self.mode = "disabled"
+        self._layer.set({"COMET_AUTO_LOG_DISABLE": "1", "COMET_EXPERIMENT_KEY": None})
+        return self._started()
+
+    def _where_the_archive_goes(self, experiment: Any) -> str:
+        if self._plan.store_archive is not None:
+            return "it is stored with the task's data when the task ends"
+        directory = getattr(experiment, "offline_directory", None) or "."
+        return f"to send it, run `{UPLOAD_COMMAND} {directory}/{experiment.get_key()}*.zip`"
 
     def _started(self) -> Any:
         plan = self._plan
@@ -112,6 +145,8 @@ class Starter:
 
     def _config(self) -> Any:
         config = self._sdk.ExperimentConfig(**self._plan.config_arguments())
+        if self._directory is not None:
+            config.offline_directory = self._directory
         # The SDK would log the file that calls `start`, and the command, as the experiment's code: this plugin's and
         # Flyte's. Where the function is in no file (a notebook), the SDK logs the notebook instead.
         self._logs_code = getattr(config, "log_code", None)
@@ -154,15 +189,9 @@ class Starter:
             logger.info(
                 "Comet experiment, offline%s; %s.%s",
                 "" if asked_for else " for want of an API key",
-                upload_hint(experiment),
+                self._where_the_archive_goes(experiment),
                 "" if asked_for else " To go online, set COMET_API_KEY or run `comet login`.",
             )
-
-
-def upload_hint(experiment: Any) -> str:
-    """How to send the archive of an offline experiment."""
-    directory = getattr(experiment, "offline_directory", None) or "."
-    return f"to send it, run `comet upload {directory}/{experiment.get_key()}*.zip`"
 
 
 def server_of(sdk: Any, plan: SessionPlan) -> str:

@@ -20,7 +20,7 @@ from flytekit.core.workflow import WorkflowBase
 import comet_ml
 
 from . import experiment_key as keys
-from . import inputs, link, options
+from . import inputs, link, options, termination
 from .credentials import check_secret, read_api_key
 from .errors import UnsupportedFunctionError
 from .identity import identify
@@ -28,6 +28,7 @@ from .plan import SessionPlan
 from .ranks import shared_key
 from .registration import TemplateConfig, request_secret, source_file, tracked_function
 from .session import Session
+from .storage import archive_store
 
 if TYPE_CHECKING:
     from comet_ml import ExperimentConfig
@@ -116,6 +117,13 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
         ranks: Which processes of a distributed task (torch Elastic, PyTorchJob, MPI, TensorFlow) track: ``"primary"``,
             global rank 0 alone, while whatever the others open is disabled; or ``"all"``, every rank into the same
             experiment.
+        on_unavailable: What to do when the Comet server cannot be reached at the start: ``"offline"`` writes the
+            experiment to an archive, ``"raise"`` fails the task before its body. A rejected API key always fails it.
+        end_timeout: Seconds that the end of the task may wait for what is still to be sent; what has not arrived then
+            comes into an archive.
+        scope: What one experiment covers in a cluster: ``"attempt"``, one attempt of one node; ``"node"``, all
+            attempts of a node; ``"execution"``, all decorated tasks of the execution with this project and workspace.
+            Locally, every call has an experiment of its own.
         **login_kwargs: Passed to `comet_ml.login` unchanged: settings of the SDK. Those that are arguments of
             `ExperimentConfig` (``log_code=False``) or of `start` (``online=False``, ``mode="get"``) take effect there.
 
@@ -143,6 +151,9 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
         log_inputs: bool | Sequence[str] = True,
         experiment_config: ExperimentConfig | Mapping[str, Any] | None = None,
         ranks: Literal["primary", "all"] = "primary",
+        on_unavailable: Literal["offline", "raise"] = "offline",
+        end_timeout: float = 60.0,
+        scope: Literal["attempt", "node", "execution"] = "attempt",
         **login_kwargs: Any,
     ) -> None:
         options.check_text("project_name", project_name)
@@ -152,6 +163,9 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
         options.check_bool("start", start)
         options.check_log_inputs(log_inputs)
         options.check_choice("ranks", ranks, ("primary", "all"))
+        options.check_choice("on_unavailable", on_unavailable, ("offline", "raise"))
+        options.check_seconds("end_timeout", end_timeout)
+        options.check_scope(scope, experiment_key)
         options.check_experiment_config(experiment_config)
         options.check_keywords(login_kwargs)
         self.project_name = project_name
@@ -163,12 +177,15 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
         self.log_inputs = log_inputs
         self.experiment_config = experiment_config
         self.ranks = ranks
+        self.on_unavailable = on_unavailable
+        self.end_timeout = end_timeout
+        self.scope: keys.Scope = scope
         self.login_kwargs = login_kwargs
 
     @property
     def link(self) -> link.CometLink:
         """The link from the Flyte console to the experiment."""
-        return link.CometLink(self.project_name, self.workspace, self.host, self.experiment_key)
+        return link.CometLink(self.project_name, self.workspace, self.host, self.experiment_key, self.scope)
 
     def get_extra_config(self) -> dict[str, str]:
         """What the link puts into the task template's config."""
@@ -186,9 +203,20 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
             InvalidOptionError: If `log_inputs` names what is no input of the function.
         """
         self._check_function(function)
+        self._prepare_for_threads()
         if isinstance(function, PythonFunctionTask):
             return self._decorated_task(function)
         return self._decorated_function(function)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._prepare_for_threads()
+
+    @staticmethod
+    def _prepare_for_threads() -> None:
+        # flytekit runs async tasks in a thread, where Python lets nobody watch for SIGTERM.
+        if "FLYTE_INTERNAL_EXECUTION_ID" in os.environ:
+            termination.prepare()
 
     def _check_function(self, function: Any) -> None:
         name = getattr(function, "__name__", None) or getattr(function, "name", None) or repr(function)
@@ -254,8 +282,8 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
         others = identity.others()
         if experiment_key is None and not identity.local:
             names = {"workspace": self.workspace, "project_name": self.project_name}
-            experiment_key = identity.experiment_key(**names)
-            previous = identity.previous_experiment_key(**names)
+            experiment_key = identity.experiment_key(**names, scope=self.scope)
+            previous = identity.previous_experiment_key(**names) if self.scope == "attempt" else None
             others = {**others, **({"flyte_previous_experiment": previous} if previous else {})}
         rank = identity.rank
         joins = rank is not None and self.ranks == "all"
@@ -277,6 +305,10 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
             name=identity.experiment_name(),
             rank=rank.name if rank is not None and joins else None,
             primary=rank is None or rank.primary,
+            on_unavailable=self.on_unavailable,
+            end_timeout=self.end_timeout,
+            store_archive=None if identity.local else archive_store(context),
+            scope=self.scope,
             parameters=lambda secrets: inputs.parameters(
                 inputs.named_arguments(function, args, kwargs), self.log_inputs, secrets
             ),

@@ -1,0 +1,105 @@
+"""`config`: what a platform's configuration needs for the links."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+import click
+
+from ..templates import LINK_TYPES, direct_template, resolver_template
+
+SECTIONS = {
+    "logs": ("plugins", "logs"),
+    "ray": ("plugins", "ray", "logs"),
+    "dask": ("plugins", "dask", "logs"),
+    "spark": ("plugins", "spark", "logs", "mixed"),
+}
+"""Where the control plane looks for the links of a kind of task; "logs" is for all without a section of their own."""
+
+_URL = re.compile(r"[0-9A-Za-z:/?\[\]@!$&()*+,;=._~%-]+")
+
+
+def platform_config(*, resolver: str | None = None, helm: bool = False, sections: Sequence[str] = ("logs",)) -> str:
+    """The YAML for the platform's configuration.
+
+    Args:
+        resolver: Address of the resolver page; None for templates that lead straight to Comet.
+        helm: Whether the YAML goes through Helm, which would take the templates for its own.
+        sections: Names of `SECTIONS`.
+    """
+    lines: list[str] = []
+    path: tuple[str, ...] = ()
+    for section in sorted(dict.fromkeys(sections), key=list(SECTIONS).index):
+        own = (*SECTIONS[section], "dynamic-log-links")
+        shared = next(i for i, (a, b) in enumerate(zip((*path, ""), own, strict=False)) if a != b)
+        lines += [f"{'  ' * depth}{own[depth]}:" for depth in range(shared, len(own))]
+        path = own
+        indent = "  " * len(own)
+        for link_type in LINK_TYPES:
+            template = resolver_template(link_type, resolver) if resolver else direct_template(link_type)
+            if helm:
+                template = re.sub(r"\{\{ \S+ \}\}", lambda variable: f"{{{{ `{variable[0]}` }}}}", template)
+            lines += [
+                f"{indent}- {link_type}:",
+                f"{indent}    displayName: Comet",
+                f"{indent}    templateUris:",
+                f'{indent}      - "{template}"',
+            ]
+    return "\n".join(lines) + "\n"
+
+
+def web_page(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Refuse what is no address of a page that can be given a fragment."""
+    if value is None:
+        return None
+    try:
+        parts = urlsplit(value)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        valid = False
+    if not valid:
+        raise click.BadParameter(f"{value!r} is no address of a page; write https://.../resolver.html.")
+    if "#" in value:
+        raise click.BadParameter(f"{value!r} has a fragment (#...), which the link needs for itself; leave it out.")
+    if "@" in parts.netloc:
+        raise click.BadParameter("the address must have no user name and password in it.")
+    if not _URL.fullmatch(value):
+        raise click.BadParameter(f"{value!r} has characters that cannot stand in an address; quote them with %.")
+    return value
+
+
+@click.command()
+@click.option(
+    "--resolver",
+    metavar="URL",
+    callback=web_page,
+    help="Address under which you serve the page that the command `resolver` writes: the links lead to it.",
+)
+@click.option("--helm", is_flag=True, help="Escape the templates for a Helm values file.")
+@click.option(
+    "--section",
+    "sections",
+    type=click.Choice(list(SECTIONS)),
+    multiple=True,
+    default=("logs",),
+    show_default=True,
+    help="Which tasks: `logs` is for all but Ray, Dask and Spark. Can be given more than once.",
+)
+def command(resolver: str | None, helm: bool, sections: tuple[str, ...]) -> None:
+    """Print the platform configuration for the links in the Flyte console.
+
+    Without --resolver the links lead straight to Comet, which is right for the nodes whose experiment key is made of
+    their names. With it they lead to a page that finds the experiment of every node.
+
+    \b
+    Examples:
+      python -m flytekitplugins.comet_ml config
+      python -m flytekitplugins.comet_ml config --resolver https://pages.example.com/resolver.html
+      python -m flytekitplugins.comet_ml config --helm --section logs --section ray
+
+    In Helm values it belongs under `configuration.inline` of the chart flyte-binary, or `configmap.task_logs` of
+    flyte-core. A task whose link type is not configured has no link; nothing else happens.
+    """  # noqa: D301 - click wants the character itself
+    click.echo(platform_config(resolver=resolver, helm=helm, sections=sections), nl=False)

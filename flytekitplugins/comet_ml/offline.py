@@ -1,0 +1,89 @@
+"""Offline archives of a session: where the SDK writes them, and how they leave a pod."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
+
+from .log import logger
+from .redaction import masked
+
+UPLOAD_COMMAND = "python -m flytekitplugins.comet_ml upload"
+
+DIRECTORY_SETTING = "COMET_OFFLINE_DIRECTORY"
+
+Store = Callable[[str], str]
+"""Puts a file to where it outlives the pod, and returns the address of that place."""
+
+
+class OfflineArchives:
+    """The archives that a session leaves behind.
+
+    In a pod they go to a directory of their own and from there to the task's raw output location, since the pod's disk
+    is gone with it. Elsewhere they stay where the SDK puts them.
+
+    Attributes:
+        kept: Where they are in the end: addresses of what was stored, and paths of what could not be.
+    """
+
+    def __init__(self, store: Store | None) -> None:
+        self.kept: list[str] = []
+        self._store = store
+        self._directory: str | None = None
+        self._written: list[str] = []
+
+    def open(self) -> dict[str, str | None]:
+        """Make the directory, in a pod.
+
+        Returns:
+            The settings that make the SDK write there.
+        """
+        if self._store is None:
+            return {}
+        try:
+            self._directory = tempfile.mkdtemp(prefix="comet-offline-")
+        except OSError as error:
+            logger.debug("There is no directory for offline archives: %s", error)
+            return {}
+        return {DIRECTORY_SETTING: self._directory}
+
+    def add(self, paths: Iterable[str]) -> None:
+        """Note archives that an experiment has written, in whatever directory."""
+        self._written += [path for path in paths if path not in self._written]
+
+    def keep(self, secrets: Collection[str]) -> None:
+        """Store what was written, and say where it is. No failure of it fails the task.
+
+        Args:
+            secrets: Texts that must not be in what is logged.
+        """
+        if self._directory is not None:
+            self.add(map(str, sorted(Path(self._directory).glob("*.zip"))))
+        for path in self._written:
+            self.kept.append(self._kept(path, secrets))
+        self._written.clear()
+
+    def close(self) -> None:
+        """Remove the directory, unless something is left in it that could not be stored."""
+        if self._directory is not None and not any(kept.startswith(self._directory) for kept in self.kept):
+            shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _kept(self, path: str, secrets: Collection[str]) -> str:
+        if self._store is None:
+            return path
+        try:
+            address = self._store(path)
+        except Exception as error:
+            logger.warning(
+                "The Comet archive %s could not be stored (%s); it is gone when the pod's disk is.",
+                path,
+                masked(f"{type(error).__name__}: {error}", secrets),
+            )
+            return path
+        logger.info("Comet archive: %s; send it to Comet with: %s %s", address, UPLOAD_COMMAND, address)
+        if os.path.dirname(path) == self._directory:
+            os.remove(path)
+        return address

@@ -1,0 +1,32 @@
+"""Where a pod's offline archives go: the task's raw output location, through flytekit's file access."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+FOLDER = "comet-ml"
+"""Folder of the archives below the raw output prefix of a pod."""
+
+
+def archive_store(context: Any) -> Callable[[str], str] | None:
+    """What puts a file to the raw output location of the running task.
+
+    Args:
+        context: flytekit's current context.
+
+    Returns:
+        A function from a path to the address of the copy; None where the context has no such location (people's mocks).
+    """
+    prefix = context.user_space_params.raw_output_prefix
+    if not isinstance(prefix, str) or not prefix:
+        return None
+    file_access = context.file_access
+
+    def store(path: str) -> str:
+        address = f"{prefix.rstrip('/')}/{FOLDER}/{os.path.basename(path)}"
+        file_access.put_data(path, address, is_multipart=False)
+        return address
+
+    return store
