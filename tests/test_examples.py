@@ -305,7 +305,9 @@ def test_an_older_lightning_s_logger_goes_on_after_training(run_example: RunExam
         source = OLDER.read_text().replace("    start=False,\n", start)
         fit = "    trainer.fit("
         assert fit in source
-        source = source.replace("    return float(", "    trainer.logger.log_metrics({'afterwards': 1.0})\n    return float(")
+        source = source.replace(
+            "    return float(", "    trainer.logger.log_metrics({'afterwards': 1.0})\n    return float("
+        )
         file.write_text(source)
         experiment = run_example(file, "digits", epochs=1)
         assert experiment.metrics["afterwards"] == [(None, 1.0)]

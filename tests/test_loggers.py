@@ -1,4 +1,4 @@
-"""Which file Comet shows as the source of an experiment that the body opens itself: the one that opens it."""
+"""What frameworks' loggers do with the task's experiment, done here without the frameworks."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import comet_ml
 import pytest
 from comet_server import CometServer
+from conftest import InPod
 from flytekit import Secret
 from flytekitplugins.comet_ml import comet_ml_login
 
@@ -22,7 +23,7 @@ OPENINGS = {
 @pytest.mark.newest
 @pytest.mark.parametrize("opening", OPENINGS.values(), ids=OPENINGS.keys())
 @pytest.mark.parametrize(("start", "project"), [(False, "digits"), (True, "another")], ids=["alone", "beside ours"])
-def test_the_source_is_the_file_that_opens_it(
+def test_the_source_of_an_experiment_is_the_file_that_opens_it(
     laptop: CometServer, opening: Callable[[str], object], start: bool, project: str
 ) -> None:
     @comet_ml_login("digits", "my-team", SECRET, start=start)
@@ -35,3 +36,19 @@ def test_the_source_is_the_file_that_opens_it(
     files = {Path(query["fileName"]) for query in uploads if query["experimentId"] == opened.key}
     # The SDK adds the script of the process.
     assert files == {Path(__file__), Path(sys.argv[0])}
+
+
+@pytest.mark.parametrize("start", [True, False])
+def test_a_task_that_fails_after_a_logger_has_ended_its_experiment_is_shown_as_crashed(
+    comet: CometServer, in_pod: InPod, start: bool
+) -> None:
+    @comet_ml_login("digits", "my-team", SECRET, host=comet.url, start=start)
+    def train() -> None:
+        # So does Lightning 2.4 when a `fit` has come to its end.
+        comet_ml.Experiment(project_name="digits").end()
+        raise ValueError("afterwards")
+
+    with in_pod(), pytest.raises(ValueError, match="afterwards"):
+        train()
+    assert comet.only_experiment.states[-1] == "crashed"
+    assert comet.only_experiment.others["flyte_status"] == "failed"
