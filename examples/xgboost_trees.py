@@ -15,7 +15,9 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.model_selection import train_test_split
 
 image = ImageSpec(
-    name="boosting", registry="my-registry", packages=["flytekitplugins-comet-ml>=2", "scikit-learn", "xgboost"]
+    name="boosting",
+    registry="my-registry",
+    packages=["flytekitplugins-comet-ml>=2", "graphviz", "scikit-learn", "xgboost"],
 )
 
 

@@ -296,6 +296,20 @@ def test_a_task_after_one_with_lightning_is_logged_automatically(laptop: CometSe
     assert experiment.parameters["n_estimators"] == 3
 
 
+@full
+def test_lightning_s_logger_in_an_elastic_task_joins_in_rank_0_alone(laptop: CometServer, pod: Pod) -> None:
+    elastic = "task_config=Elastic(nproc_per_node=2, start_method='fork', monitor_interval=1)"
+    source = (EXAMPLES / "lightning_trainer.py").read_text()
+    source = source.replace("image)\n@comet", f"image, {elastic})\n@comet").replace('"cpu",', '"cpu", devices=2,')
+    source = source.replace("\nimage =", "\nfrom flytekitplugins.kfpytorch import Elastic\nimage =", 1)
+    succeeded(start_pod(pod, laptop, source, "train", {"epochs": 2}))
+    experiment = laptop.only_experiment
+    # Half of the batches, and each of them once.
+    assert steps(experiment, "train_loss") == [4, 9, 14, 19]
+    assert steps(experiment, "accuracy") == [11, 23]
+    assert experiment.states == ["alive", "ended"]
+
+
 OLDER = EXAMPLES / "lightning_older.py"
 # Else the SDK does not log the Others of the environment, which a logger's own experiment has the task's by.
 DETAILS = {"COMET_AUTO_LOG_ENV_DETAILS": "1"}
