@@ -4,7 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+<<<<<<< HEAD
 .PHONY: demo test check oldest examples-full clean
+=======
+.PHONY: demo test check faults oldest clean
+>>>>>>> main
 
 demo: $(READY)
 	@if [ -n "$$COMET_API_KEY" ]; then \
@@ -23,6 +27,11 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Everything that can go wrong, the slow cases too, about five minutes; writes the table of docs/reliability.md.
+faults: $(READY)
+	FAULTS_PAGE=docs/reliability.md $(BIN)/python -m pytest --slow tests/test_faults.py
+	$(BIN)/python -m pytest --slow tests/test_soak.py
 
 # The oldest supported flytekit and comet-ml, in an environment of their own (uv: pip takes ten minutes to find one).
 oldest:

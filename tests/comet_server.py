@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
+import ssl
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -53,6 +56,12 @@ class Experiment:
         alive: Whether it was last said to run.
         states: Every state that was reported, in order: "alive", "ended", "crashed", "finished".
         tags: Its tags.
+        points: Every metric value as it arrived, in order.
+        assets: What was said of each asset, by its id, and under ``content`` its file.
+        uploads: The id of every asset that was sent, in order.
+        output: Its output.
+        html: Its HTML.
+        times: Its start and end, as the SDK or somebody with the REST API has set them.
     """
 
     key: str
@@ -64,6 +73,12 @@ class Experiment:
     name: str | None = None
     states: list[str] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
+    points: list[dict[str, Any]] = field(default_factory=list)
+    assets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    uploads: list[str] = field(default_factory=list)
+    output: str = ""
+    html: str = ""
+    times: dict[str, int | None] = field(default_factory=dict)
 
     @property
     def alive(self) -> bool:
@@ -72,6 +87,8 @@ class Experiment:
 
 
 Answer = tuple[int, Any]
+RESET: Answer = (0, {})
+"""An answer that breaks off: the connection is reset in the middle of it."""
 Fault = Callable[[Request], "Answer | None"]
 
 
@@ -84,14 +101,16 @@ class CometServer:
         accepted_keys: The API keys that it takes; None takes any.
         forbidden_workspaces: Workspaces that the keys may not write to.
         faults: Asked in turn before a request is answered; an answer that is not None is given instead.
+        tls: With it, the server speaks https.
     """
 
-    def __init__(self, accepted_keys: set[str] | None = None) -> None:
+    def __init__(self, accepted_keys: set[str] | None = None, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[Request] = []
         self.experiments: dict[str, Experiment] = {}
         self.accepted_keys = accepted_keys
         self.forbidden_workspaces: set[str] = set()
         self.faults: list[Fault] = []
+        self.tls = tls
         self._lock = threading.Lock()
         self._http: ThreadingHTTPServer | None = None
         self._stopping = threading.Event()
@@ -100,18 +119,20 @@ class CometServer:
     @property
     def url(self) -> str:
         """The server's address, as `host=` takes it."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     def start(self) -> CometServer:
         """Listen; on the same port again after `stop`."""
         self._stopping.clear()
         self._http = _HTTPServer(("127.0.0.1", self.port), _handler(self))
         self.port = self._http.server_address[1]
+        if self.tls is not None:
+            self._http.socket = self.tls.wrap_socket(self._http.socket, server_side=True)
         threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
     def stop(self) -> None:
-        """Stop listening: connections are refused."""
+        """Stop listening: new connections are refused, and those that there are cut at their next request."""
         self._stopping.set()
         if self._http is not None:
             self._http.shutdown()
@@ -176,7 +197,10 @@ class CometServer:
             return 200, {"is_alive_beat_duration_millis": 10000, "gpu_monitor_interval_millis": 60000}
         if path.endswith("/experiment/metadata"):
             return self._metadata(request.query.get("experimentKey", ""))
+        if request.method == "GET" and request.query.get("experimentKey") in self.experiments:
+            return 200, _read(path.rpartition("/rest/v2/experiment/")[2], request.query, self.experiments)
         self._record(path, body)
+        self._record_content(request, body)
         return 200, {}
 
     def _metadata(self, key: str) -> Answer:
@@ -191,8 +215,11 @@ class CometServer:
             "workspaceName": experiment.workspace,
             "projectId": "project",
             "running": experiment.alive,
-            "hasCrashed": False,
+            # What the service does with the mark when a run goes on or ends is not known here: it stays.
+            "hasCrashed": [s for s in experiment.states if s in ("crashed", "finished")][-1:] == ["crashed"],
             "throttle": False,
+            "startTimeMillis": experiment.times.get("start"),
+            "endTimeMillis": experiment.times.get("end"),
         }
 
     def _add_run(self, body: dict[str, Any]) -> Answer:
@@ -204,6 +231,7 @@ class CometServer:
                 return 400, {"msg": "exists", "sdk_error_code": 90999}
         else:
             self.experiments[key] = Experiment(key, project=body.get("projectName"), workspace=workspace)
+            self.experiments[key].times["start"] = body.get("local_timestamp")
         return 200, self._run(self.experiments[key])
 
     def _run(self, experiment: Experiment) -> dict[str, Any]:
@@ -232,6 +260,7 @@ class CometServer:
         elif path.endswith("/batch/logger/experiment/metric"):
             for item in body["values"]:
                 metric = item.get("metric", item)
+                experiment.points.append(metric)
                 experiment.metrics.setdefault(metric["metricName"], []).append(
                     (metric.get("step"), metric.get("metricValue"))
                 )
@@ -240,6 +269,62 @@ class CometServer:
                 parameter = item.get("param", item)
                 name = parameter.get("paramName") or parameter.get("parameterName")
                 experiment.parameters[name] = parameter.get("paramValue", parameter.get("parameterValue"))
+
+    def _record_content(self, request: Request, body: dict[str, Any]) -> None:
+        query = request.query
+        key = body.get("experimentKey") or query.get("experimentId") or ""
+        experiment = self.experiments.get(key)
+        if experiment is None:
+            return
+        if request.path.endswith("/asset/upload"):
+            experiment.uploads.append(query["assetId"])
+            experiment.assets[query["assetId"]] = {**query, "content": request.body}
+        elif request.path.endswith("/write/experiment/output"):
+            experiment.output += "".join(line["output"] for line in body["outputLines"])
+        elif request.path.endswith("/write/experiment/html"):
+            experiment.html = body["html"] if body.get("override") else experiment.html + body["html"]
+        elif request.path.endswith("/tags/add-tags-to-experiment"):
+            experiment.tags += body["addedTags"]
+        elif request.path.endswith("/status-report/offline-metadata"):
+            times = {"start": body.get("startTimestamp"), "end": body.get("endTimestamp")}
+            experiment.times.update({name: time for name, time in times.items() if time is not None})
+        elif request.path.endswith("/write/experiment/set-start-end-time"):
+            times = {"start": body.get("startTimeMillis"), "end": body.get("endTimeMillis")}
+            experiment.times.update({name: time for name, time in times.items() if time is not None})
+
+
+def _read(what: str, query: dict[str, str], experiments: dict[str, Experiment]) -> Any:
+    """What the REST API says of an experiment, as the SDK documents it: numbers are texts, names have their context."""
+    experiment = experiments[query["experimentKey"]]
+    if what in ("metrics/summary", "metrics/get-metric"):
+        points = [(f"{p['context']}_" if p.get("context") else "") + p["metricName"] for p in experiment.points]
+        if what == "metrics/summary":
+            return {"values": [{"name": name} for name in sorted(set(points))]}
+        return {
+            "metrics": [
+                {
+                    "metricName": name,
+                    "metricValue": _in_java(point["metricValue"]),
+                    "timestamp": point["timestamp"],
+                    "step": point.get("step"),
+                    "epoch": point.get("epoch"),
+                    "runContext": point.get("context"),
+                }
+                for name, point in zip(points, experiment.points, strict=True)
+                if name == query["metricName"]
+            ]
+        }
+    if what == "log-other":
+        return {"values": [{"name": name, "valueCurrent": value} for name, value in experiment.others.items()]}
+    if what == "parameters":
+        return {"values": [{"name": name, "valueCurrent": value} for name, value in experiment.parameters.items()]}
+    if what == "asset/list":
+        return {"assets": [{"assetId": key, "fileName": a["fileName"]} for key, a in experiment.assets.items()]}
+    return {"output": {"output": experiment.output}, "html": {"html": experiment.html}}.get(what, {})
+
+
+def _in_java(value: Any) -> str:
+    return str(value).replace("e", "E") if isinstance(value, float) else str(value)
 
 
 class _HTTPServer(ThreadingHTTPServer):
@@ -259,6 +344,10 @@ def _handler(server: CometServer) -> type[BaseHTTPRequestHandler]:
 
         def _handle(self) -> None:
             raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            # The port may be in use again by now, by another listener of this server.
+            if self.server is not server._http:
+                self._cut()
+                return
             if self.headers.get("Content-Encoding") == "gzip":
                 raw = gzip.decompress(raw)
             try:
@@ -269,12 +358,25 @@ def _handler(server: CometServer) -> type[BaseHTTPRequestHandler]:
             query = {name: values[0] for name, values in parse_qs(url.query).items()}
             headers = {name.lower(): value for name, value in self.headers.items()}
             status, answer = server.answer(Request(self.command, url.path, query, body, headers))
+            if self.server is not server._http:
+                self._cut()
+                return
+            if (status, answer) == RESET:
+                self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 999\r\n\r\n{")
+                self._cut()
+                return
             content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
+
+        def _cut(self) -> None:
+            """Close with a reset."""
+            self.close_connection = True
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close()
 
         do_GET = do_POST = do_PUT = _handle  # noqa: N815 - http.server's names
 

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import inspect
 import logging
+import queue
+from pathlib import Path
+from types import ModuleType
 
 import comet_ml
 import comet_ml.exceptions
+import comet_ml.logging_messages
+import comet_ml.offline
 import pytest
+from comet_server import CometServer
 from flytekit import task
 from flytekit.core import python_function_task
 from flytekit.core.array_node_map_task import ArrayNodeMapTask
@@ -16,7 +22,8 @@ from flytekit.core.context_manager import FlyteEntities
 from flytekit.core.python_auto_container import PythonAutoContainerTask
 from flytekit.core.utils import ClassDecorator
 from flytekit.tools import translator
-from flytekitplugins.comet_ml import comet_ml_login, options, sdk
+from flytekitplugins.comet_ml import autologging, comet_ml_login, delivery, options, sdk, sdk_offline
+from offline_runs import started
 
 
 def test_comet_has_the_settings_and_the_switch_for_the_running_experiment() -> None:
@@ -104,3 +111,68 @@ def test_flytekit_s_eager_tasks_have_no_config_of_their_own_that_ours_would_repl
 
 def test_our_name_of_the_link_type_is_flytekit_s() -> None:
     assert comet_ml_login.LINK_TYPE_KEY == ClassDecorator.LINK_TYPE_KEY
+
+
+def test_comet_has_hooks_for_the_frameworks_that_we_watch_for() -> None:
+    assert {name.split(".")[0] for name in sdk.hooks(comet_ml) or {}} == autologging.FRAMEWORKS
+
+
+def test_comet_s_finder_puts_hooks_on_a_module_that_is_there_already() -> None:
+    module = ModuleType("mine")
+    setattr(module, "function", lambda: 1)  # noqa: B010
+    assert not sdk.is_hooked(module.function)
+    sdk.put_hooks(comet_ml, module, {"function": {"before": [], "after": [], "allow_empty_experiment": False}})
+    assert sdk.is_hooked(module.function)
+    assert module.function() == 1
+    assert isinstance(comet_ml.monkey_patching.ALREADY_IMPORTED_MODULES, set)
+
+
+def test_comet_uploads_an_archive_with_a_function_and_raises_what_it_means() -> None:
+    parameters = list(inspect.signature(comet_ml.offline.upload_single_offline_experiment).parameters)
+    assert parameters[:3] == ["offline_archive_path", "api_key", "force_upload"]
+    assert {"override_workspace", "override_project_name"} <= set(parameters)
+    assert {"error", "warning"} <= set(dir(comet_ml.offline.LOGGER))
+    assert comet_ml.offline.LOGGER.name == "comet_ml.offline"
+
+
+def test_comet_s_upload_handles_the_types_of_messages_that_we_take_for_known() -> None:
+    handlers = inspect.getsource(comet_ml.offline.OfflineSender)
+    assert {"metric_msg", "parameter_msg", "log_other", "file_upload", "standard_output"} <= sdk_offline.message_types()
+    assert "Unknown message type" in handlers
+
+
+@pytest.mark.parametrize("name", sdk_offline._LEFT_OUT)
+def test_comet_says_what_it_leaves_out_of_an_upload(name: str) -> None:
+    assert isinstance(getattr(comet_ml.logging_messages, name), str)
+
+
+def test_comet_keeps_what_was_logged_where_we_would_rescue_it(laptop: CometServer) -> None:
+    online = started(online=True)
+    for waiting in (online.streamer.messages, online.streamer.offline_streamer.messages):
+        assert isinstance(waiting, queue.Queue)
+    assert Path(online.streamer.offline_streamer.tmp_dir).is_dir()
+    assert online.streamer.start_time > 0
+    online.end()
+    offline = started(online=False)
+    assert Path(offline.streamer.tmp_dir) == Path(offline.tmpdir)
+    assert isinstance(offline.streamer.messages, queue.Queue)
+    assert offline.start_time > 0
+    offline.end()
+
+
+def test_comet_reports_through_one_function_that_is_told_the_experiment() -> None:
+    assert "experiment_key" in inspect.signature(comet_ml.connection.Reporting.report).parameters
+
+
+@pytest.mark.newest
+def test_comet_s_streamer_waits_where_we_bound_it(laptop: CometServer) -> None:
+    experiment = comet_ml.start(project_name="digits")
+    try:
+        assert callable(experiment.streamer.online_streamer.wait_for_finish)
+        assert experiment.streamer.terminate_timeout > 0
+        assert set(delivery._clients(experiment)) == {"http", "api"}
+        for client in delivery._clients(experiment).values():
+            assert client.default_timeout > 0
+            assert client.retry_session.adapters
+    finally:
+        experiment.end()

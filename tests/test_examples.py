@@ -284,7 +284,7 @@ def test_lightning_s_logger_joins_the_task_s_experiment(run_example: RunExample,
 
 @full
 def test_a_task_after_one_with_lightning_is_logged_automatically(laptop: CometServer, tmp_path: Path) -> None:
-    """`CometLogger` turns automatic logging off for the process: here, for the task."""
+    """`CometLogger` sets COMET_DISABLE_AUTO_LOGGING, which is as it was after the task."""
     file = tmp_path / "both.py"
     file.write_text(
         "from flytekit import workflow\nimport lightning_trainer, scikit_learn\n\n@workflow\ndef both() -> None:\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import comet_ml
 import pytest
@@ -12,6 +13,8 @@ from comet_server import CometServer
 from conftest import InPod
 from flytekit import Secret
 from flytekitplugins.comet_ml import comet_ml_login
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
 
 SECRET = Secret(group="comet-ml", key="comet-ml-api-key")
 OPENINGS = {
@@ -52,3 +55,16 @@ def test_a_task_that_fails_after_a_logger_has_ended_its_experiment_is_shown_as_c
         train()
     assert comet.only_experiment.states[-1] == "crashed"
     assert comet.only_experiment.others["flyte_status"] == "failed"
+
+
+@pytest.mark.parametrize(("value", "logged"), [(True, False), (1, False), (0, True), (None, True)])
+def test_automatic_logging_can_be_turned_off_for_a_task(laptop: CometServer, value: Any, logged: bool) -> None:
+    """The SDK reads the setting when it is imported, which is long ago."""
+
+    @comet_ml_login("digits", "my-team", SECRET, **({} if value is None else {"disable_auto_logging": value}))
+    def train() -> None:
+        images, labels = load_digits(return_X_y=True)
+        LogisticRegression(max_iter=7).fit(images[:200], labels[:200])
+
+    train()
+    assert ("max_iter" in laptop.only_experiment.parameters) == logged

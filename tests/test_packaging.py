@@ -36,6 +36,7 @@ def test_the_dockerfile_s_install_step_gives_an_environment_that_works(tmp_path:
     script = (
         "import flytekitplugins.comet_ml as plugin, importlib.resources as resources\n"
         "assert resources.files(plugin).joinpath('py.typed').is_file()\n"
+        "assert resources.files(plugin).joinpath('cli/resolver.html').is_file()\n"
         "print(plugin.comet_ml_login.__name__, plugin.__file__)"
     )
     done = subprocess.run([binaries / "python", "-c", script], capture_output=True, text=True, check=False, cwd="/")

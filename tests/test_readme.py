@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from comet_server import CometServer
-from flytekitplugins.comet_ml import CometLink, comet_ml_login
+from flytekitplugins.comet_ml import comet_ml_login
+from flytekitplugins.comet_ml.cli.config import platform_config
 from pod import template_of
 
 ROOT = Path(__file__).parents[1]
@@ -65,18 +65,9 @@ def test_the_other_examples_load_and_serialize(number: int, tmp_path: Path) -> N
             assert template_of(entity).config == entity.get_extra_config()
 
 
-def test_the_platform_s_templates_render_the_link() -> None:
+def test_the_platform_s_configuration_is_what_the_command_prints() -> None:
     (block,) = blocks("yaml")
-    links = yaml.safe_load(block)["plugins"]["logs"]["dynamic-log-links"]
-    templates = {name: entry["templateUris"] for item in links for name, entry in item.items()}
-    names = {".executionName": "ahq8bl2jkbsf7wxd4mzn", ".nodeId": "n0", ".taskRetryAttempt": "0"}
-    rendered_key = "ahq8bl2jkbsf7wxd4mznn00" + "9bdb190441"
-    for experiment_key in (None, "k" * 32):
-        link = CometLink("digits", "my-team", experiment_key=experiment_key)
-        values = {**names, **{f".taskConfig.{name}": value for name, value in link.config().items()}}
-        (template,) = templates[link.link_type]
-        url = re.sub(r"\{\{ (\S+) \}\}", lambda match, values=values: values[match[1]], template)
-        assert url == link.url(experiment_key or rendered_key)
+    assert block == platform_config()
 
 
 def test_every_option_is_in_the_table() -> None:
@@ -91,7 +82,18 @@ def test_the_vectors_in_the_documentation_are_those_of_the_tests() -> None:
     page = (ROOT / "docs" / "experiment-keys.md").read_text()
     rows = [[cell.strip() for cell in row.split("|")[1:-1]] for row in page.split("## Test vectors")[1].splitlines()]
     vectors = json.loads((Path(__file__).parent / "data" / "key_vectors.json").read_text())
-    assert [row for row in rows if len(row) == 7][2:] == [list(vector.values()) for vector in vectors]
+    names = (
+        "scope",
+        "flyte_project",
+        "flyte_domain",
+        "execution",
+        "generated_name",
+        "workspace",
+        "project_name",
+        "key",
+    )
+    expected = [{"generated_name": vector.get("node_id", ""), **vector} for vector in vectors]
+    assert [row for row in rows if len(row) == 8][2:] == [[vector[name] for name in names] for vector in expected]
 
 
 def test_links_to_files_lead_somewhere() -> None:

@@ -12,7 +12,8 @@ from typing import Any
 
 import cloudpickle
 import pytest
-from flytekit import ContainerTask, PodTemplate, Secret, task
+from flytekit import ContainerTask, PodTemplate, Secret, map_task, task
+from flytekit.core.context_manager import FlyteEntities
 from flytekitplugins.comet_ml import UnsupportedFunctionError, comet_ml_login
 from flytekitplugins.comet_ml.registration import TemplateConfig
 from pod import template_of
@@ -79,6 +80,18 @@ def with_callable(epochs: int) -> int:
     return epochs
 
 
+@task
+@track
+def below_mapped(epochs: int) -> int:
+    return epochs
+
+
+@track
+@task
+def above_mapped(epochs: int) -> int:
+    return epochs
+
+
 TASKS = [below, above, below_async, above_async]
 
 
@@ -102,6 +115,28 @@ def test_a_secret_that_is_requested_is_not_requested_twice() -> None:
 
 def test_a_callable_asks_for_no_secret() -> None:
     assert secrets_of(with_callable) == []
+
+
+@pytest.mark.parametrize("order", ["below", "above"])
+def test_a_map_task_that_was_made_after_its_task_was_serialized_asks_for_the_secret_too(order: str) -> None:
+    for entity in (below_mapped, above_mapped):
+        assert secrets_of(entity) == [("comet-ml", "comet-ml-api-key")]
+    entity = map_task(below_mapped if order == "below" else above_mapped)
+    assert secrets_of(entity) == [("comet-ml", "comet-ml-api-key")]
+
+
+def test_a_task_is_found_after_flytekit_was_made_to_forget_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert secrets_of(below) == [("comet-ml", "comet-ml-api-key")]
+    monkeypatch.setattr(FlyteEntities, "entities", [])
+
+    @task
+    @track
+    def test_late(epochs: int) -> int:
+        return epochs
+
+    mapped = map_task(test_late)
+    assert secrets_of(test_late) == [("comet-ml", "comet-ml-api-key")]
+    assert secrets_of(mapped) == [("comet-ml", "comet-ml-api-key")]
 
 
 @pytest.mark.parametrize("entity", [with_pod_template, with_pod_template_above], ids=lambda entity: entity.name)

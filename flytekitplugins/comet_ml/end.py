@@ -16,12 +16,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from . import sdk as comet
+from .delivery import await_connection, hurry
 from .log import logger
 from .offline import OfflineArchives
-from .plan import SessionPlan
+from .plan import SessionPlan, marked
 from .redaction import SDKLogFilter, masked
 from .running import Slot, began_during
 
+_STATUS = "flyte_status"
 _MESSAGE_LENGTH = 1000
 
 _SECONDS_FOR_THE_SERVER_TO_COME_BACK = 12.0
@@ -51,6 +53,13 @@ def outcome_of(error: BaseException | None) -> Outcome:
     return Outcome("failed", error) if failed else Outcome("finished")
 
 
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as problem:
+        return f"(no message: its __str__ raised {type(problem).__name__})"
+
+
 class End:
     """Ends what began during a call, once, from whichever thread comes first.
 
@@ -72,6 +81,7 @@ class End:
         self._log_filter = log_filter
         self._once = threading.Lock()
         self._outcome: Outcome | None = None
+        self._ending: Any = None
 
     def run(self, own: Any, outcome: Outcome, seconds: float) -> None:
         """End, or correct what was said of the outcome if it is ended already.
@@ -82,6 +92,8 @@ class End:
             seconds: How long this may take.
         """
         deadline = time.monotonic() + seconds
+        if self._ending is not None and not self._ending.ended:
+            hurry(self._ending, seconds * 0.5)
         if not self._once.acquire(timeout=seconds * 0.6):
             # The end that hangs in another thread will not come to it any more.
             self._archive_what_is_there([own] if own is not None else [], seconds * 0.4)
@@ -107,15 +119,15 @@ class End:
                     correct = functools.partial(self._correct, experiment, outcome)
                     self._within(deadline, functools.partial(self._attempt, correct, experiment))
                 continue
-            # A last part of the time is for the archive.
-            in_time = deadline - 0.2 * (deadline - time.monotonic())
+            # Where the process is about to die, a last part of the time is for the archive.
+            in_time = deadline - (0.2 * (deadline - time.monotonic()) if outcome.status == "terminated" else 0)
             if not self._within(in_time, lambda: self._end_one(experiment, own, outcome, in_time)):  # noqa: B023
-                logger.warning(
-                    "The Comet experiment %s did not end in time; what may not have arrived is written to an archive.",
-                    experiment.get_key(),
-                )
                 left_open.append(experiment)
-        self._archive_what_is_there(left_open, max(self._plan.end_timeout, deadline - time.monotonic()))
+        seconds = deadline - time.monotonic()
+        if outcome.status != "terminated":
+            seconds = max(self._plan.end_timeout, seconds)
+        # A moment to say so if it is not enough.
+        self._archive_what_is_there(left_open, seconds - 0.2)
         return bool(began)
 
     def _is_the_task_s(self, experiment: Any, own: Any) -> bool:
@@ -128,17 +140,18 @@ class End:
         reports = experiment.alive and not comet.is_offline(experiment)
         if experiment is not own:
             self._attempt(lambda: self._claim(experiment, own), experiment)
-        if experiment.alive and (outcome.crashed or resumed):
+        # In an experiment that nodes share, each says how it ended: the state that they have in common follows from it.
+        if experiment.alive and (outcome.crashed or resumed or self._plan.mark):
             self._attempt(lambda: self._log_outcome(experiment, outcome), experiment)
         if reports and outcome.status != "terminated":
             left = (deadline - time.monotonic()) / 4
-            comet.await_connection(experiment, min(left, _SECONDS_FOR_THE_SERVER_TO_COME_BACK))
+            await_connection(experiment, min(left, _SECONDS_FOR_THE_SERVER_TO_COME_BACK))
+        self._ending = experiment
+        hurry(experiment, deadline - time.monotonic())
         self._attempt(experiment.end, experiment)
         self._attempt(lambda: self._archives.add(comet.archives_of(experiment)), experiment)
-        if reports and outcome.crashed:
-            self._attempt(lambda: self._set_state(experiment, "crashed"), experiment)
-        elif reports and resumed and self._plan.primary:
-            self._attempt(lambda: self._clear_crash(experiment), experiment)
+        if reports:
+            self._attempt(lambda: self._set_state(experiment, outcome, resumed), experiment)
 
     def _within(self, deadline: float, step: Callable[[], None]) -> bool:
         """Run a step in a thread, and say whether it came to its end in time: the SDK has no bound that holds."""
@@ -163,39 +176,70 @@ class End:
 
     def _archive_what_is_there(self, left_open: list[Any], seconds: float) -> None:
         def keep() -> None:
+            for experiment in left_open:
+                self._attempt(lambda: self._archives.rescue(experiment), experiment)  # noqa: B023 - called at once
             self._archives.keep(self._log_filter.secrets)
 
         if not self._within(time.monotonic() + seconds, keep):
-            logger.warning("The Comet archives of this task were not stored within %.0f seconds.", seconds)
+            logger.warning(
+                "Comet archives could not be stored within %.0f seconds, and are gone when the pod's disk is: %s",
+                seconds,
+                ", ".join(self._archives.pending),
+            )
+        for experiment in left_open:
+            logger.warning(
+                "The Comet experiment %s did not end in time; %s.",
+                experiment.get_key(),
+                "its archive has what may not have arrived"
+                if any(experiment.get_key() in path for path in [*self._archives.kept, *self._archives.pending])
+                else "what had not arrived is lost",
+            )
 
     # What Comet shows
 
     def _log_outcome(self, experiment: Any, outcome: Outcome) -> None:
-        error = outcome.error
-        others: dict[str, str] = {"flyte_status": outcome.status}
+        if outcome.status == "terminated" and self._plan.rank is not None and self._failures(experiment):
+            # The other ranks are terminated when one fails: its error is the one to show.
+            return
+        error, mark = outcome.error, self._plan.mark
+        others: dict[str, str] = {_STATUS: outcome.status}
         if error is not None:
             others["flyte_error_type"] = type(error).__name__
-            others["flyte_error_message"] = masked(str(error), self._log_filter.secrets)[:_MESSAGE_LENGTH]
-        experiment.log_others(others)
+            others["flyte_error_message"] = self._told(_message(error))[:_MESSAGE_LENGTH]
+        experiment.log_others({marked(mark, name): value for name, value in others.items()})
         if error is not None:
-            text = masked("".join(traceback.format_exception(error)), self._log_filter.secrets)
-            experiment.log_asset_data(text, name="traceback.txt", overwrite=True)
+            text = self._told("".join(traceback.format_exception(error)))
+            experiment.log_asset_data(text, name=marked(mark, "traceback.txt"), overwrite=True)
 
-    def _set_state(self, experiment: Any, state: Literal["crashed", "finished"]) -> None:
+    def _told(self, text: str) -> str:
+        # A name of a file that is no UTF-8 has surrogates, on which the SDK's sender dies, and its end waits for it.
+        return masked(text, self._log_filter.secrets).encode("utf-8", "backslashreplace").decode()
+
+    def _set_state(self, experiment: Any, outcome: Outcome, resumed: bool) -> None:
         # The SDK reports a crash only through sys.excepthook, and every other end as "finished".
-        self._stored(experiment).set_state(state)
+        if outcome.crashed or (self._plan.mark and self._failures(experiment)):
+            self._stored(experiment).set_state("crashed")
+        elif resumed and self._plan.primary:
+            stored = self._stored(experiment)
+            if stored.get_state() == "crashed":
+                stored.set_state("finished")
 
-    def _clear_crash(self, experiment: Any) -> None:
-        stored = self._stored(experiment)
-        if stored.get_state() == "crashed":
-            stored.set_state("finished")
+    def _failures(self, experiment: Any) -> list[str]:
+        """The Others by which a node or a rank has said that it failed, in an experiment that several share."""
+        others = self._stored(experiment).get_others_summary()
+        return [
+            str(other["name"])
+            for other in others
+            if str(other["name"]).endswith(_STATUS) and other["valueCurrent"] in ("failed", "terminated")
+        ]
 
     def _correct(self, own: Any, outcome: Outcome) -> None:
         if comet.is_offline(own) or own.disabled:
             return
         stored = self._stored(own)
-        stored.log_other("flyte_status", outcome.status)
-        stored.set_state("crashed" if outcome.crashed else "finished")
+        stored.log_other(marked(self._plan.mark, _STATUS), outcome.status)
+        failed = outcome.crashed or (self._plan.mark and self._failures(own))
+        stored.set_state("crashed" if failed else "finished")
 
     def _stored(self, experiment: Any) -> Any:
         return self._sdk.APIExperiment(previous_experiment=experiment.get_key())

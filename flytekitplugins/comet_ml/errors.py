@@ -23,6 +23,14 @@ class UnsupportedFunctionError(CometTrackingError, TypeError):
     """`comet_ml_login` was applied to something that it cannot track, found when it is decorated."""
 
 
+class ArchiveError(CometTrackingError):
+    """An offline archive that cannot be read or sent: it is none, or empty, damaged, or of a newer SDK."""
+
+
+class UploadError(CometTrackingError):
+    """An offline archive was not sent, or not all of it: the server is away or refused it. Sending it again is safe."""
+
+
 class APIKeyError(CometTrackingError):
     """No usable Comet API key came out of the secret: it is missing, empty or not a string."""
 

@@ -12,6 +12,7 @@ from . import experiment_key
 from .experiment_key import Scope
 from .log import logger
 from .node_id import node_id
+from .plan import marked
 from .ranks import Rank, rank_of
 
 
@@ -95,23 +96,45 @@ class Identity:
             project_name=project_name,
         )
 
-    def others(self) -> dict[str, str]:
-        """What the experiment says about its origin, by the names that it has in Comet's Others."""
-        others = {
+    def others(self, scope: Scope = "attempt") -> dict[str, str]:
+        """What the experiment says about its origin, by the names that it has in Comet's Others.
+
+        Args:
+            scope: What the experiment covers. What is not the same for all of it has the node's mark before its name.
+        """
+        execution = {
             "flyte_execution": self.execution,
             "flyte_project": self.project,
             "flyte_domain": self.domain,
+            "flyte_workflow": self.workflow,
+            "flyte_execution_url": self.execution_url,
+        }
+        node = {
             "flyte_node": self.node,
             "flyte_attempt": self.attempt,
             "flyte_task": self.task,
             "flyte_task_version": self.task_version,
-            "flyte_workflow": self.workflow,
-            "flyte_execution_url": self.execution_url,
         }
+        mark = self.mark(scope)
+        others = {**execution, **{marked(mark, name): value for name, value in node.items()}}
         return {name: value for name, value in others.items() if value}
 
-    def experiment_name(self) -> str:
-        """A name for the experiment that people recognise: the task and the execution."""
+    def mark(self, scope: Scope) -> str | None:
+        """What tells this node from others in an experiment that they share; None where it has one of its own.
+
+        Args:
+            scope: What the experiment covers.
+        """
+        return None if self.local or scope != "execution" else self.node_id or self.node or self.hostname
+
+    def experiment_name(self, scope: Scope = "attempt") -> str:
+        """A name for the experiment that people recognise: the task and the execution, or the execution alone.
+
+        Args:
+            scope: What the experiment covers.
+        """
+        if self.execution and scope == "execution":
+            return self.execution
         return f"{self.task.rpartition('.')[2]} {self.execution or 'local'}"
 
 
@@ -123,7 +146,7 @@ def identify(context: Any, environ: Mapping[str, str], *, task: str) -> Identity
         environ: The environment of the process.
         task: Name of the decorated function, where Flyte does not say which task this is.
     """
-    if _is_local(context):
+    if is_local(context):
         return Identity(local=True, task=task, rank=rank_of(environ))
     parameters = context.user_space_params
     # Without the variable this is somebody's test: in a pod, the control plane always sets it.
@@ -163,7 +186,12 @@ def _output_prefix(parameters: Any, arguments: Sequence[str]) -> str | None:
     return next((value for name, value in pairwise(arguments) if name == "--output-prefix"), None)
 
 
-def _is_local(context: Any) -> bool:
+def is_local(context: Any) -> bool:
+    """Whether a call is no task of a Flyte cluster: a local run, a worker process of one, or a plain call.
+
+    Args:
+        context: flytekit's current context.
+    """
     state = context.execution_state
     if state is None or state.mode is None or state.is_local_execution():
         return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -26,10 +27,13 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _NOT_LOGGED = object()
 
 
+_signature = functools.lru_cache(maxsize=128)(inspect.signature)
+
+
 def input_names(function: Callable[..., Any]) -> list[str]:
     """Names of the inputs of a task function."""
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return [p.name for p in inspect.signature(function).parameters.values() if p.kind not in variadic]
+    return [p.name for p in _signature(function).parameters.values() if p.kind not in variadic]
 
 
 def named_arguments(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -39,7 +43,7 @@ def named_arguments(function: Callable[..., Any], args: Sequence[Any], kwargs: M
         Nothing for arguments that do not fit the function: calling it will say so better.
     """
     try:
-        bound = inspect.signature(function).bind(*args, **kwargs)
+        bound = _signature(function).bind(*args, **kwargs)
     except TypeError:
         return {}
     bound.apply_defaults()

@@ -5,15 +5,21 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
+from typing import Any
 
+from .archive import MESSAGES
 from .log import logger
 from .redaction import masked
+from .rescue import rescue
 
 UPLOAD_COMMAND = "python -m flytekitplugins.comet_ml upload"
 
 DIRECTORY_SETTING = "COMET_OFFLINE_DIRECTORY"
+
+_LOCAL_DIRECTORY = ".cometml-runs"  # the SDK's default
 
 Store = Callable[[str], str]
 """Puts a file to where it outlives the pod, and returns the address of that place."""
@@ -54,6 +60,14 @@ class OfflineArchives:
         """Note archives that an experiment has written, in whatever directory."""
         self._written += [path for path in paths if path not in self._written]
 
+    def rescue(self, experiment: Any) -> None:
+        """Write the archive of an experiment whose end does not come back."""
+        directory = Path(self._directory or os.environ.get(DIRECTORY_SETTING) or _LOCAL_DIRECTORY)
+        directory.mkdir(parents=True, exist_ok=True)
+        path = rescue(experiment, directory)
+        if path is not None:
+            self.add([str(path)])
+
     def keep(self, secrets: Collection[str]) -> None:
         """Store what was written, and say where it is. No failure of it fails the task.
 
@@ -62,16 +76,25 @@ class OfflineArchives:
         """
         if self._directory is not None:
             self.add(map(str, sorted(Path(self._directory).glob("*.zip"))))
-        for path in self._written:
-            self.kept.append(self._kept(path, secrets))
-        self._written.clear()
+        while self._written:
+            self.kept.append(self._kept(self._written[0], secrets))
+            del self._written[0]
+
+    @property
+    def pending(self) -> list[str]:
+        """Paths of what is still to be stored."""
+        return list(self._written)
 
     def close(self) -> None:
         """Remove the directory, unless something is left in it that could not be stored."""
-        if self._directory is not None and not any(kept.startswith(self._directory) for kept in self.kept):
+        left = [*self.kept, *self._written]
+        if self._directory is not None and not any(path.startswith(self._directory) for path in left):
             shutil.rmtree(self._directory, ignore_errors=True)
 
     def _kept(self, path: str, secrets: Collection[str]) -> str:
+        if not _is_whole(path):
+            logger.warning("The Comet archive %s holds nothing: is the disk full?", path)
+            return path
         if self._store is None:
             return path
         try:
@@ -87,3 +110,12 @@ class OfflineArchives:
         if os.path.dirname(path) == self._directory:
             os.remove(path)
         return address
+
+
+def _is_whole(path: str) -> bool:
+    """Whether there are messages in an archive: on a full disk, the SDK leaves one without anything."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return MESSAGES in archive.namelist()
+    except (OSError, zipfile.BadZipFile):
+        return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
 import math
@@ -292,6 +291,8 @@ def _check_names(
     unknown = [name for name in names if name not in known]
     if not unknown:
         return
+    import difflib
+
     known = known | ask()
     for name in unknown:
         if name not in known:

@@ -13,6 +13,11 @@ Mode = Literal["online", "offline", "disabled"]
 """Whether an experiment is sent, written to an archive, or takes every call and does nothing."""
 
 
+def marked(mark: str | None, name: str) -> str:
+    """The name of a parameter or Other of one node in an experiment that several share: ``n0/epochs``."""
+    return f"{mark}/{name}" if mark else name
+
+
 @dataclass(frozen=True, kw_only=True)
 class SessionPlan:
     """What a session is to do.
@@ -39,6 +44,7 @@ class SessionPlan:
         primary: Whether this process speaks for the experiment. Another one is silent, or, with a `rank`, only adds to
             it what the body logs.
         scope: What the experiment covers: this attempt alone, all attempts of the node, or the whole execution.
+        mark: What tells this node from the others that share the experiment; None if it has one of its own.
         parameters: Gives the parameters to log, none of which contains one of the texts that it is called with.
     """
 
@@ -62,6 +68,7 @@ class SessionPlan:
     store_archive: Callable[[str], str] | None = None
     primary: bool = True
     scope: Scope = "attempt"
+    mark: str | None = None
     parameters: Callable[[Collection[str]], Mapping[str, Any]] = lambda secrets: {}
 
     def login_arguments(self) -> dict[str, Any]:
@@ -76,9 +83,10 @@ class SessionPlan:
     def config_arguments(self) -> dict[str, Any]:
         """Arguments of `ExperimentConfig`: the decorator's keywords, and its `experiment_config` on top of them."""
         keywords = {name: value for name, value in self.login_kwargs.items() if name in EXPERIMENT_CONFIG_ARGUMENTS}
-        if self.rank is not None:
+        process = [self.mark, f"rank-{self.rank}" if self.rank is not None else None]
+        if any(process):
             # It marks the system metrics of each process.
-            keywords = {"distributed_node_identifier": f"rank-{self.rank}", **keywords}
+            keywords = {"distributed_node_identifier": "-".join(filter(None, process)), **keywords}
         given = self.experiment_config
         if given is None or isinstance(given, Mapping):
             return {**keywords, **(given or {})}

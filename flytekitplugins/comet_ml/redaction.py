@@ -10,11 +10,13 @@ from __future__ import annotations
 import logging
 import threading
 import traceback
+from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 MASK = "***"
 _SDK_LOGGER = "comet_ml"
+_REPETITIONS = 5
 
 
 def masked(text: str, secrets: Collection[str]) -> str:
@@ -63,6 +65,8 @@ class SDKLogFilter(logging.Filter):
         self.secrets: frozenset[str] = frozenset()
         self._handlers: list[logging.Handler] = []
         self._listeners: dict[int, tuple[list[BaseException], frozenset[str]]] = {}
+        self._said: Counter[tuple[str, str, str]] = Counter()
+        self._last: dict[tuple[str, str, str], logging.LogRecord] = {}
 
     def install(self) -> None:
         """Put the filter on every handler that there is."""
@@ -111,15 +115,27 @@ class SDKLogFilter(logging.Filter):
             if isinstance(record.args, tuple) and any(isinstance(a, str) and a in names for a in record.args):
                 return False
         self._mask(record)
-        return True
+        return not self._repeats(record)
+
+    def _repeats(self, record: logging.LogRecord) -> bool:
+        """Whether the SDK has said this often enough: with a full disk, it says so for every metric."""
+        if record.name.split(".")[0] != _SDK_LOGGER or record.levelno < logging.WARNING:
+            return False
+        said = (record.name, str(record.msg), repr(record.args))
+        # Each handler asks about the same record.
+        if record is not self._last.get(said):
+            self._last[said] = record
+            self._said[said] += 1
+        return self._said[said] > _REPETITIONS
 
     def _mask(self, record: logging.LogRecord) -> None:
         if not self.secrets:
             return
         try:
             message = record.getMessage()
-        except Exception:  # arguments that do not fit: the handler itself complains of it, and not to the caller
-            return
+        except Exception:
+            # Arguments that do not fit: the handler itself complains of it, and prints them.
+            message = f"{record.msg!r} {record.args!r}"
         if any(secret in message for secret in self.secrets):
             record.msg, record.args = masked(message, self.secrets), ()
         if record.exc_info and record.exc_info[1] is not None:

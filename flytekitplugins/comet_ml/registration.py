@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+import threading
 import types
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -121,11 +122,13 @@ class TemplateConfig:
         link: The link.
         secret: The secret to request, if the decorator was given one.
         task: The task, once it is known.
+        decorator: The decorator, for those who want to know all its options.
     """
 
-    def __init__(self, link: CometLink, secret: Secret | None) -> None:
+    def __init__(self, link: CometLink, secret: Secret | None, decorator: Any = None) -> None:
         self.link = link
         self.secret = secret
+        self.decorator = decorator
         self.task: PythonTask[Any] | None = None
 
     def __call__(self, settings: Any) -> dict[str, str]:
@@ -143,13 +146,14 @@ class TemplateConfig:
     def on_template(self, task: PythonTask[Any]) -> dict[str, str]:
         """Request the secret, warn of what will not do what one might think, and return the config of the links."""
         self.task = task
+        _introduce_tasks()
         function = inspect.unwrap(task.task_function)
         if function.__name__ == "<lambda>":
             raise UnsupportedFunctionError(
                 f"@comet_ml_login is on a lambda in {function.__module__!r}, which a pod could not find by its name: "
                 "write it as a function."
             )
-        mapped = _mapped(task)
+        mapped = _map_tasks.get(id(task), [])
         for entity in (task, *mapped):
             request_secret(entity, self.secret)
         if mapped and self.link.experiment_key is not None:
@@ -159,7 +163,8 @@ class TemplateConfig:
                 task.name,
                 self.link.experiment_key,
             )
-        for decorator, key, value in self._conflicts():
+        others = self._others()
+        for decorator, key, value in self._conflicts(others):
             logger.warning(
                 "Task %r: %s and comet_ml_login both set %r in the task template. It is comet_ml_login's, so the link "
                 "of %s in the Flyte console, which needs %r there, will be wrong.",
@@ -169,20 +174,18 @@ class TemplateConfig:
                 type(decorator).__name__,
                 value,
             )
-        return self.config()
+        return self._merged(others)
 
     def config(self) -> dict[str, str]:
         """The config of the link, beside what other decorators of the task put into the template.
 
         flytekit reads only the outermost decorator: this stands in for all of them, and so lists all link types.
         """
-        ours = self.link.config()
-        merged: dict[str, str] = {}
-        link_types = [ours[LINK_TYPE_KEY]]
-        for _, config in self._others():
-            link_types += [text for text in config.pop(LINK_TYPE_KEY, "").split(",") if text not in ("", *link_types)]
-            merged = {**config, **merged}
-        return {**merged, **ours, LINK_TYPE_KEY: ",".join(link_types)}
+        return self._merged(self._others())
+
+    @functools.cached_property
+    def _own(self) -> dict[str, str]:
+        return self.link.config()
 
     def _others(self) -> list[tuple[ClassDecorator, dict[str, str]]]:
         task = self._find_task()
@@ -190,19 +193,32 @@ class TemplateConfig:
         # By type: a decorator above this one has this one's method as an attribute of its own.
         return [(decorator, dict(type(decorator).get_extra_config(decorator) or {})) for decorator in decorators]
 
-    def _conflicts(self) -> list[tuple[ClassDecorator, str, str]]:
-        ours = self.link.config()
+    def _merged(self, others: list[tuple[ClassDecorator, dict[str, str]]]) -> dict[str, str]:
+        if not others:
+            return dict(self._own)
+        merged: dict[str, str] = {}
+        link_types = [self._own[LINK_TYPE_KEY]]
+        for _, config in others:
+            link_types += [text for text in config.pop(LINK_TYPE_KEY, "").split(",") if text not in ("", *link_types)]
+            merged = {**config, **merged}
+        return {**merged, **self._own, LINK_TYPE_KEY: ",".join(link_types)}
+
+    def conflicts(self) -> list[tuple[ClassDecorator, str, str]]:
+        """What other decorators of the task want in its template, in places that are this one's."""
+        return self._conflicts(self._others())
+
+    def _conflicts(self, others: list[tuple[ClassDecorator, dict[str, str]]]) -> list[tuple[ClassDecorator, str, str]]:
         return [
             (decorator, key, value)
-            for decorator, config in self._others()
+            for decorator, config in others
             for key, value in config.items()
-            if key != LINK_TYPE_KEY and ours.get(key, value) != value
+            if key != LINK_TYPE_KEY and self._own.get(key, value) != value
         ]
 
     def _find_task(self) -> PythonTask[Any] | None:
         # flytekit copies this object onto the task, and says nothing of the task to it.
         if self.task is None:
-            self.task = next((e for e in _tasks() if vars(e).get("get_config") is self), None)
+            _introduce_tasks()
         return self.task
 
     def __getstate__(self) -> dict[str, Any]:
@@ -249,14 +265,34 @@ def request_secret(task: PythonTask[Any], secret: Secret | None) -> None:
     )
 
 
-def _tasks() -> Iterator[PythonTask[Any]]:
-    return (entity for entity in FlyteEntities.entities if isinstance(entity, PythonTask))
+_introducing = threading.Lock()
+_introduced: list[Any] = []
+# By the id of the task that they are over: they took their secrets from it when they were made, before this plugin's
+# was among them.
+_map_tasks: dict[int, list[PythonTask[Any]]] = {}
 
 
-def _mapped(task: PythonTask[Any]) -> list[PythonTask[Any]]:
-    """The map tasks over a task: they took their secrets from it when they were made, before this one was there."""
-    return [
-        entity
-        for entity in _tasks()
-        if task in (getattr(entity, "python_function_task", None), getattr(entity, "run_task", None))
-    ]
+def _introduce_tasks() -> None:
+    """Tell every `TemplateConfig` its task, and note the map tasks, of the tasks that are new since the last time.
+
+    To look through all tasks for each of them would take long where there are many.
+    """
+    with _introducing:
+        entities = FlyteEntities.entities
+        number = len(_introduced)
+        if 0 < number <= len(entities) and entities[number - 1] is _introduced[-1]:
+            # That one again: another thread may have been making it.
+            del _introduced[-1]
+        else:
+            _introduced.clear()
+            _map_tasks.clear()
+        for entity in entities[len(_introduced) :]:
+            _introduced.append(entity)
+            if not isinstance(entity, PythonTask):
+                continue
+            config = vars(entity).get("get_config")
+            if isinstance(config, TemplateConfig) and config.task is None:
+                config.task = entity
+            for inner in (getattr(entity, "python_function_task", None), getattr(entity, "run_task", None)):
+                if inner is not None and not any(known is entity for known in _map_tasks.get(id(inner), [])):
+                    _map_tasks.setdefault(id(inner), []).append(entity)

@@ -12,7 +12,6 @@ process that is not to track (a rank other than the primary one), closed to any.
 from __future__ import annotations
 
 import functools
-import inspect
 import os
 import threading
 import types
@@ -20,6 +19,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
+
+from .sdk import signature
 
 _lock = threading.RLock()
 _current: ContextVar[Slot | None] = ContextVar("running_experiment", default=None)
@@ -195,11 +196,11 @@ def _can_join(sdk: Any) -> bool:
     the constructor takes it as one of its undocumented ones.
     """
     init = _originals.get("Experiment")
-    return init is not None and any(p.kind is p.VAR_KEYWORD for p in inspect.signature(init).parameters.values())
+    return init is not None and any(p.kind is p.VAR_KEYWORD for p in signature(init).parameters.values())
 
 
 def _start(sdk: Any, original: Callable[..., Any]) -> Callable[..., Any]:
-    signature = inspect.signature(original)
+    parameters = signature(original)
 
     @functools.wraps(original)
     def start(*args: Any, **kwargs: Any) -> Any:
@@ -209,12 +210,12 @@ def _start(sdk: Any, original: Callable[..., Any]) -> Callable[..., Any]:
             return running if running is not None and not running.ended else sdk.Experiment(disabled=True)
         if slot is None or slot.experiment is None or slot.passing:
             return original(*args, **kwargs)
-        given = signature.bind_partial(*args, **kwargs).arguments
+        given = parameters.bind_partial(*args, **kwargs).arguments
         if given.get("mode") == "create" or _is_another(slot, given):
             with _beside(slot):
                 return original(*args, **kwargs)
         for name, value in slot.arguments.items():
-            if given.get(name) is None and name in signature.parameters:
+            if given.get(name) is None and name in parameters.parameters:
                 kwargs[name] = value
         with _passing(slot):
             return original(*args, **kwargs)
@@ -223,7 +224,7 @@ def _start(sdk: Any, original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _entrance(sdk: Any, entrance: type, original: Callable[..., Any]) -> Callable[..., Any]:
-    signature = inspect.signature(original)
+    parameters = signature(original)
     existing = sdk.ExistingExperiment
 
     @functools.wraps(original)
@@ -233,7 +234,7 @@ def _entrance(sdk: Any, entrance: type, original: Callable[..., Any]) -> Callabl
         if slot is None or (entrance is not existing and isinstance(self, existing)):
             original(self, *args, **kwargs)
             return
-        given = _flat(signature.bind_partial(self, *args, **kwargs).arguments)
+        given = _flat(parameters.bind_partial(self, *args, **kwargs).arguments)
         key = given.get("experiment_key") or given.get("previous_experiment")
         if slot.closed:
             given = {name: value for name, value in given.items() if name in ("project_name", "workspace")}

@@ -1,19 +1,20 @@
 """What this plugin uses of the Comet SDK beyond its public functions, and what differs between its versions.
 
 Every function takes the `comet_ml` module (or what a test puts in its place) as its first argument. Names that are
-not public API stand here and nowhere else, each with what happens where it is missing; `tests/test_sdk_contract.py`
-fails when the SDK drops one.
+not public API stand here, in `delivery.py` (connections) and in `running.py` (the running experiment), each with what
+happens where it is missing; `tests/test_contract.py` fails when the SDK drops one.
 """
 
 from __future__ import annotations
 
+import functools
 import glob
 import importlib
 import inspect
 import os
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from types import ModuleType
 from typing import Any
 
@@ -35,6 +36,8 @@ _SERVICE_ACCOUNT_RESTRICTED = 7000023
 
 # Settings
 
+_reading: ContextVar[Any] = ContextVar("reading_of_the_settings", default=None)
+
 
 def setting(sdk: Any, name: str) -> Any:
     """A setting as the SDK itself would read it: environment, `.env`, configuration files, default.
@@ -46,10 +49,21 @@ def setting(sdk: Any, name: str) -> Any:
     Returns:
         The value; None where it is not set or this SDK has no such setting.
     """
+    config = _reading.get()
     try:
-        return sdk.get_config(name)
+        return sdk.get_config(name) if config is None or type(sdk) is not ModuleType else config[name]
     except (AttributeError, KeyError):
         return None
+
+
+@contextmanager
+def one_reading(sdk: Any) -> Iterator[None]:
+    """Look settings up in one reading of the configuration files while this runs; the SDK reads them each time."""
+    reading = _reading.set(sdk.get_config() if type(sdk) is ModuleType else None)
+    try:
+        yield
+    finally:
+        _reading.reset(reading)
 
 
 def is_on(sdk: Any, name: str, environ: Mapping[str, str]) -> bool | None:
@@ -71,9 +85,9 @@ def check_settings(sdk: Any, settings: Mapping[str, Any]) -> None:
     Raises:
         InvalidOptionError: With the setting and what was given.
     """
-    if type(sdk) is not ModuleType:
+    if type(sdk) is not ModuleType or not settings:
         return
-    config = sdk.get_config()
+    config = _reading.get() or sdk.get_config()
     for key in list(config.keys()):
         name = key.removeprefix("comet.").replace(".", "_")
         if name in settings and name != "api_key":
@@ -90,7 +104,7 @@ def names_server(sdk: Any, environ: Any) -> bool:
     if environ.get("COMET_URL_OVERRIDE"):
         return True
     try:
-        origin = sdk.get_config().get_config_origin("comet.url_override")
+        origin = (_reading.get() or sdk.get_config()).get_config_origin("comet.url_override")
     except AttributeError:
         return False
     return origin is not None
@@ -116,90 +130,41 @@ def forget_clients(sdk: Any) -> None:
         logger.debug("This comet-ml keeps no REST clients, or keeps them elsewhere.")
 
 
-# Waiting
-
-_PATIENCE = {
-    "COMET_TIMEOUT_HTTP": "3",
-    "COMET_TIMEOUT_API": "3",
-    "COMET_HTTP_SESSION_RETRY_TOTAL": "1",
-    "COMET_HTTP_SESSION_RETRY_BACKOFF_FACTOR": "1",
-    "COMET_GET_OR_ADD_EXPERIMENT_RETRY_TOTAL": "1",
-    "COMET_GET_OR_ADD_EXPERIMENT_RETRY_CONNECT": "1",
-    "COMET_GET_OR_ADD_EXPERIMENT_RETRY_READ": "1",
-    "COMET_GET_OR_ADD_EXPERIMENT_RETRY_STATUS": "1",
-    "COMET_GET_OR_ADD_EXPERIMENT_RETRY_BACKOFF_MAX": "1",
-}
+# Automatic logging
 
 
-def little_patience(environ: Mapping[str, str]) -> dict[str, str]:
-    """Settings by which a server that does not answer costs the start 12 seconds at most, instead of 2 minutes.
-
-    Args:
-        environ: The environment: what it says itself is left as it is.
-    """
-    return {name: value for name, value in _PATIENCE.items() if name not in environ}
+def hooks(sdk: Any) -> dict[str, dict[str, Any]] | None:
+    """The SDK's hooks on frameworks: by module, and by the path of a function or method in it. None without any."""
+    finder = getattr(sdk, "MODULE_FINDER", None)
+    return None if finder is None else dict(getattr(finder, "patcher_functions", {}))
 
 
-def be_patient(sdk: Any, experiment: Any) -> None:
-    """Let an experiment's connections wait and retry as the settings in force say.
-
-    They keep the settings under which they were made. `requests` and `urllib3` have public names for them; where the
-    SDK keeps its clients is not public, and where it keeps them elsewhere they stay impatient: what they cannot deliver
-    then comes into an archive sooner.
-    """
-    retries, factor = (setting(sdk, f"comet.http_session.retry_{name}") for name in ("total", "backoff_factor"))
-    for owner, client, timeout in (
-        ("connection", "_low_level_http_client", "comet.timeout.http"),
-        ("rest_api_client", "low_level_api_client", "comet.timeout.api"),
-    ):
-        http = getattr(getattr(experiment, owner, None), client, None)
-        if http is None:
-            continue
-        try:
-            http.default_timeout = setting(sdk, timeout)
-            for adapter in http.retry_session.adapters.values():
-                adapter.max_retries = adapter.max_retries.new(total=int(retries), backoff_factor=float(factor))
-        except (AttributeError, TypeError):
-            logger.debug("This comet-ml keeps its connections elsewhere.")
+def is_hooked(function: Any) -> bool:
+    """Whether a function of a framework has its hook."""
+    return hasattr(function, "__comet__")
 
 
-def lose_nothing(experiment: Any) -> None:
-    """Have an offline archive written at the end also when the server was there and refused something.
-
-    The SDK writes one when it has lost the connection. What the server answers with an error (500 and the like) it
-    only logs. Where this SDK has no such streamer, that stays so.
-    """
-    streamer: Any = getattr(experiment, "streamer", None)
-    online = getattr(streamer, "online_streamer", None)
-    if online is None or not hasattr(online, "_report_experiment_error"):
-        return
-    report, wait, refused = online._report_experiment_error, online.wait_for_finish, []
-
-    def report_and_note(message: str, *args: Any, **kwargs: Any) -> Any:
-        refused.append(message)
-        return report(message, *args, **kwargs)
-
-    def wait_for_finish(*args: Any, **kwargs: Any) -> bool:
-        # In this order: the connection can be lost while it waits.
-        return bool(wait(*args, **kwargs)) and not refused and streamer.has_connection_to_server()
-
-    online._report_experiment_error, online.wait_for_finish = report_and_note, wait_for_finish
+def put_hooks(sdk: Any, module: ModuleType, hooks: Mapping[str, Any]) -> None:
+    """Put hooks on functions and methods of a module that has been imported, as the SDK's finder does at its import."""
+    finder = type(sdk.MODULE_FINDER)()
+    finder.patcher_functions = {module.__name__: hooks}
+    finder._patch(module, module.__name__)
 
 
-def await_connection(experiment: Any, seconds: float) -> None:
-    """Wait for a server that is away to come back, as the SDK checks every few seconds."""
-    connected = getattr(getattr(experiment, "streamer", None), "has_connection_to_server", None)
-    deadline = time.monotonic() + seconds
-    while connected is not None and not connected() and time.monotonic() < deadline:
-        time.sleep(0.2)
+def forget_late_imports(sdk: Any) -> None:
+    """Keep the SDK from warning that frameworks were imported before it."""
+    sdk.monkey_patching.ALREADY_IMPORTED_MODULES.clear()
 
 
 # Starting
 
+signature = functools.lru_cache(maxsize=16)(inspect.signature)
+"""The signature of one of the SDK's functions: every call needs some, and to make one takes a while."""
+
 
 def start_arguments(sdk: Any, *, workspace: str, project_name: str) -> dict[str, Any]:
     """Workspace and project under the names that this SDK's `start` has for them (``project`` in 3.43)."""
-    parameters = inspect.signature(sdk.start).parameters
+    parameters = signature(sdk.start).parameters
     named_project = "project" in parameters and "project_name" not in parameters
     return {"workspace": workspace, "project" if named_project else "project_name": project_name}
 

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import contextvars
+import os
 import threading
 import time
 from collections.abc import MutableMapping
 from contextlib import ExitStack
 from types import ModuleType, TracebackType
 from typing import Any
+from urllib.parse import urlsplit
 
 from . import sdk as comet
+from .delivery import be_patient, little_patience, lose_nothing, report_nothing
 from .end import End, Outcome, outcome_of
+from .errors import CometTrackingError
 from .log import logger
-from .login import log_in, login_settings, server_settings
+from .login import COMET_HOSTS, log_in, login_settings, server_settings
 from .offline import DIRECTORY_SETTING, OfflineArchives
 from .options import settings_of
 from .plan import Mode, SessionPlan
 from .redaction import SDKLogFilter, masked, scrub, spellings
 from .running import Slot, own_experiment
 from .settings import SettingsLayer, variable
-from .start import Starter, raise_refusal
+from .start import Starter, raise_refusal, server_of
 from .termination import Termination, before_termination
 
 _COMMAND_LINE = "COMET_AUTO_LOG_CLI_ARGUMENTS"
@@ -60,8 +64,17 @@ class Session:
         self._end: End | None = None
         self._context: contextvars.Context
         self._undo = ExitStack()
+        self._process = os.getpid()
 
     def __enter__(self) -> Session:
+        try:
+            self._begin()
+        except CometTrackingError as error:
+            # The frames that it comes from have the API key in their variables, which some tools show.
+            raise error.with_traceback(None) from None
+        return self
+
+    def _begin(self) -> None:
         with _starting, ExitStack() as undo:
             self._termination = undo.enter_context(before_termination(self._terminate))
             undo.callback(self._begun.set)
@@ -76,22 +89,31 @@ class Session:
             self._context = contextvars.copy_context()
             self._end = End(self._sdk, self._slot, self._plan, self._archives, self._log_filter)
             undo.callback(self._finish)
-            impatient = comet.little_patience(self._environ)
+            impatient = little_patience(self._environ)
             self._layer.set(impatient)
-            unreachable = self._log_in()
+            with comet.one_reading(self._sdk):
+                unreachable = self._log_in()
             if self._plan.start:
-                self._start(unreachable)
+                with comet.one_reading(self._sdk):
+                    self._start(unreachable)
             for name in impatient:
                 self._layer.forget(name)
+            if self.experiment is not None and self.mode == "online":
+                be_patient(self._sdk, self.experiment)
+                lose_nothing(self.experiment)
+                if urlsplit(server_of(self._sdk, self._plan)).hostname not in COMET_HOSTS:
+                    report_nothing(self._sdk, self.experiment)
             self._prepare_body()
             self._undo = undo.pop_all()
         self._begun.set()
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         scrub(error, self._log_filter.secrets)
+        if os.getpid() != self._process:
+            # A child that the body has forked leaves it, by sys.exit() perhaps; the experiment is its parent's.
+            return
         self._outcome = outcome_of(error)
         self._undo.close()
 
@@ -163,9 +185,6 @@ class Session:
         self.mode = starter.mode
         if self.experiment is None:
             return
-        if self.mode == "online":
-            comet.be_patient(self._sdk, self.experiment)
-            comet.lose_nothing(self.experiment)
         if self._plan.primary:
             starter.describe(self.experiment)
             starter.announce(self.experiment)

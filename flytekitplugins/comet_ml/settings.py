@@ -68,18 +68,29 @@ class SettingsLayer:
             values: By the variables' full names.
         """
         self._values.update(values)
-        self.apply()
+        self._put(values)
 
     def forget(self, name: str) -> None:
         """Say nothing more about a variable: it is again what it is without this layer."""
         self._values.pop(name, None)
-        self.apply()
+        self._put([name])
 
     def apply(self) -> None:
         """Make the environment what this layer says, if it is in force, whatever was written to it meanwhile."""
         with _lock:
             if _stacks[id(self.environ)][-1] is self:
                 _replace(self.environ, self._applied())
+
+    def _put(self, names: Iterable[str]) -> None:
+        """What `apply` does, for some variables alone: a pod can have thousands."""
+        with _lock:
+            if _stacks[id(self.environ)][-1] is self:
+                for name in names:
+                    value = self._values.get(name, self._base.get(name))
+                    if value is None:
+                        self.environ.pop(name, None)
+                    elif self.environ.get(name) != value:
+                        self.environ[name] = value
 
     def remove(self) -> None:
         """Take the layer off; a second time does nothing."""
@@ -113,7 +124,7 @@ class SettingsLayer:
 
 
 def _comet_variables(environ: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environ.items() if name.startswith(PREFIX)}
+    return {name: environ[name] for name in list(environ) if name.startswith(PREFIX)}
 
 
 def _replace(environ: MutableMapping[str, str], wanted: Mapping[str, str]) -> None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeVar, overload
 from weakref import WeakSet
 
@@ -17,21 +15,17 @@ from flytekit.core.context_manager import CompilationState, FlyteContextManager
 from flytekit.core.python_function_task import PythonFunctionTask
 from flytekit.core.workflow import WorkflowBase
 
-import comet_ml
-
+from . import autologging, inputs, link, options, termination
 from . import experiment_key as keys
-from . import inputs, link, options, termination
-from .credentials import check_secret, read_api_key
+from .credentials import check_secret
 from .errors import UnsupportedFunctionError
-from .identity import identify
-from .plan import SessionPlan
-from .ranks import shared_key
-from .registration import TemplateConfig, request_secret, source_file, tracked_function
-from .session import Session
-from .storage import archive_store
+from .registration import TemplateConfig, request_secret, tracked_function
 
 if TYPE_CHECKING:
+    import comet_ml  # noqa: F401 - a name of this module, by __getattr__
     from comet_ml import ExperimentConfig
+
+    from .session import Session
 
 COMET_ML_EXECUTION_TYPE_VALUE = link.EXECUTION_LINK_TYPE
 COMET_ML_CUSTOM_TYPE_VALUE = link.CUSTOM_LINK_TYPE
@@ -41,6 +35,21 @@ _workflow_functions: WeakSet[Callable[..., Any]] = WeakSet()
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
+
+
+autologging.watch_imports()
+
+
+def __getattr__(name: str) -> Any:
+    """`comet_ml` is a name of this module for those who look, and not in it: the SDK is loaded when it is needed."""
+    if name == "comet_ml":
+        return autologging.load_sdk()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _sdk() -> Any:
+    # Where it is in the module all the same, a test has put something in its place.
+    return globals()["comet_ml"] if "comet_ml" in globals() else autologging.load_sdk()
 
 
 class TrackedFunction(Protocol[P, R_co]):
@@ -241,7 +250,8 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
             raise UnsupportedFunctionError(f"@comet_ml_login is on {name!r} twice; a task has one Comet experiment.")
 
     def _decorated_function(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        options.check_input_names(self.log_inputs, inputs.input_names(function), function.__name__)
+        if not isinstance(self.log_inputs, bool):
+            options.check_input_names(self.log_inputs, inputs.input_names(function), function.__name__)
         tracked: Callable[..., Any] = tracked_function(function, functools.partial(self._session, function))
         tracked.__dict__.update(self._attributes())
         return tracked
@@ -257,7 +267,7 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
 
     def _attributes(self) -> dict[str, Any]:
         names = [name for name in dir(self) if name == "LINK_TYPE_KEY" or name.startswith("COMET_ML_")]
-        template = TemplateConfig(self.link, self.secret if isinstance(self.secret, Secret) else None)
+        template = TemplateConfig(self.link, self.secret if isinstance(self.secret, Secret) else None, self)
         return {
             **{name: getattr(self, name) for name in names},
             "secret": self.secret,
@@ -266,54 +276,18 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
         }
 
     def _session(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Session:
+        # Here, since a process that only registers tasks needs none of it.
+        from .call import is_local, session_plan
+        from .session import Session
+
         context = FlyteContextManager.current_context()
-        state = context.compilation_state
         # The body of @dynamic is compiled too, but in a pod and with the mode of one.
-        if isinstance(state, CompilationState) and identify(context, os.environ, task="").local:
+        if isinstance(context.compilation_state, CompilationState) and is_local(context):
             # flytekit compiles a workflow once, and runs it afterwards even if that failed.
             _workflow_functions.add(function)
         if function in _workflow_functions:
             raise _on_a_workflow(function.__name__)
-        environ = os.environ
-        identity = identify(context, environ, task=f"{function.__module__}.{function.__name__}")
-        experiment_key, credentials = self.experiment_key, None
-        if not identity.local:
-            credentials = functools.partial(read_api_key, self.secret, context.user_space_params.secrets, environ)
-        others = identity.others()
-        if experiment_key is None and not identity.local:
-            names = {"workspace": self.workspace, "project_name": self.project_name}
-            experiment_key = identity.experiment_key(**names, scope=self.scope)
-            previous = identity.previous_experiment_key(**names) if self.scope == "attempt" else None
-            others = {**others, **({"flyte_previous_experiment": previous} if previous else {})}
-        rank = identity.rank
-        joins = rank is not None and self.ranks == "all"
-        if experiment_key is None and joins:
-            experiment_key = shared_key(environ)
-        plan = SessionPlan(
-            project_name=self.project_name,
-            workspace=self.workspace,
-            host=self.host,
-            experiment_key=experiment_key,
-            credentials=credentials,
-            remote=not identity.local,
-            log_command_line=identity.local and not Path(sys.argv[0]).name.startswith("pyflyte"),
-            source_file=source_file(function),
-            start=self.start,
-            login_kwargs=self.login_kwargs,
-            experiment_config=self.experiment_config,
-            others=others,
-            name=identity.experiment_name(),
-            rank=rank.name if rank is not None and joins else None,
-            primary=rank is None or rank.primary,
-            on_unavailable=self.on_unavailable,
-            end_timeout=self.end_timeout,
-            store_archive=None if identity.local else archive_store(context),
-            scope=self.scope,
-            parameters=lambda secrets: inputs.parameters(
-                inputs.named_arguments(function, args, kwargs), self.log_inputs, secrets
-            ),
-        )
-        return Session(comet_ml, environ, plan)
+        return Session(_sdk(), os.environ, session_plan(self, function, args, kwargs, context, os.environ))
 
 
 def _on_a_workflow(name: str) -> UnsupportedFunctionError:

@@ -41,4 +41,5 @@ train(1, epochs=2)  # refused
 train.no_such_attribute  # refused  # noqa: B018
 comet_ml_login(project_name="p", workspace="w")  # refused
 comet_ml_login(project_name="p", workspace="w", secret=secret, start="yes")  # refused
+comet_ml_login(project_name="p", workspace="w", secret=secret, scope="run")  # refused
 comet_ml_login(project_name=3, workspace="w", secret=secret)  # refused

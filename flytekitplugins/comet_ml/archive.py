@@ -1,0 +1,253 @@
+"""The SDK's offline archive: a zip with ``experiment.json``, ``messages.json`` (a JSON object a line) and asset files.
+
+An archive is read and copied here, never changed: what `comet_ml` has written is the only copy of a run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from .errors import ArchiveError
+
+EXPERIMENT = "experiment.json"
+"""Key, workspace, project, times and tags of the run."""
+
+MESSAGES = "messages.json"
+"""Everything that was logged, in its order."""
+
+ResumeStrategy = Literal["create", "get"]
+"""Whether the upload makes an experiment, and refuses if there is one, or continues one that exists."""
+
+
+class Message(NamedTuple):
+    """A line of ``messages.json``.
+
+    Attributes:
+        text: The line as it was written.
+        type: What was logged: ``metric_msg``, ``parameter_msg``, ``log_other``, ``file_upload``...
+        payload: The rest of it.
+    """
+
+    text: str
+    type: str
+    payload: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Archive:
+    """What an archive says of its run.
+
+    Attributes:
+        path: Where it is.
+        metadata: Its ``experiment.json``.
+        others: The last value of every Other.
+        metrics: How many values each metric has, by name and context (``train``, ``validate``... or None).
+        types: The types of its messages.
+        damaged: How many messages cannot be sent: lines that are no JSON, and assets without their file.
+        digest: What tells this archive from every other, wherever it was copied to.
+    """
+
+    path: Path
+    metadata: Mapping[str, Any]
+    others: Mapping[str, Any]
+    metrics: Mapping[tuple[str, str | None], int]
+    types: frozenset[str]
+    damaged: int
+    digest: str
+
+    @property
+    def key(self) -> str:
+        """The experiment's key."""
+        return str(self.metadata["offline_id"])
+
+    @property
+    def workspace(self) -> str | None:
+        """Comet workspace; None if the account's default was meant."""
+        return self.metadata.get("workspace")
+
+    @property
+    def project_name(self) -> str | None:
+        """Comet project; None if Comet's default was meant."""
+        return self.metadata.get("project_name")
+
+    @property
+    def status(self) -> str | None:
+        """How the run ended, as this plugin logs it: ``failed``, ``terminated``, ``finished``; None means well."""
+        status = self.others.get("flyte_status")
+        return None if status is None else str(status)
+
+    def messages(self) -> Iterator[Message]:
+        """The messages that can be sent, in their order."""
+        with zipfile.ZipFile(self.path) as content:
+            names = frozenset(content.namelist())
+            with content.open(MESSAGES) as lines:
+                for line in lines:
+                    message = _message(line)
+                    if message is not None and all(_is_file(name, names) for name in files_of(message)):
+                        yield message
+
+
+def read_archive(path: Path) -> Archive:
+    """Read an archive, from its first to its last message.
+
+    Args:
+        path: A file on the local disk.
+
+    Raises:
+        ArchiveError: If it is no archive, or an empty or a damaged one.
+    """
+    with _reading(path), zipfile.ZipFile(path) as content:
+        names = frozenset(content.namelist())
+        if not names:
+            raise ArchiveError(
+                "is an empty archive: the process that wrote it was killed, or its disk was full. There is nothing to "
+                "send; delete it."
+            )
+        if not {EXPERIMENT, MESSAGES} <= names:
+            raise ArchiveError(
+                f"is a zip file, but no offline archive of the Comet SDK: it has no {EXPERIMENT} and {MESSAGES}."
+            )
+        metadata = json.loads(content.read(EXPERIMENT))
+        if not isinstance(metadata, dict) or not metadata.get("offline_id"):
+            raise ArchiveError(f"names no experiment key in its {EXPERIMENT}. Send it with `comet upload`.")
+        others: dict[str, Any] = {}
+        metrics: Counter[tuple[str, str | None]] = Counter()
+        types: set[str] = set()
+        damaged = 0
+        digest = hashlib.sha256(str(metadata["offline_id"]).encode())
+        with content.open(MESSAGES) as lines:
+            for line in lines:
+                digest.update(line)
+                message = _message(line)
+                if message is None or not all(_is_file(name, names) for name in files_of(message)):
+                    damaged += 1
+                    continue
+                types.add(message.type)
+                if message.type == "log_other":
+                    others[str(message.payload.get("key"))] = message.payload.get("value")
+                elif message.type == "metric_msg":
+                    metrics[name_of_metric(message)] += 1
+        if not types:
+            raise ArchiveError("is an empty archive: nothing had been logged when it was written. Delete it.")
+    return Archive(path, metadata, others, metrics, frozenset(types), damaged, digest.hexdigest())
+
+
+def write_copy(
+    archive: Archive,
+    target: Path,
+    *,
+    messages: Iterable[Message],
+    resume_strategy: ResumeStrategy,
+    stop_time: int | None = None,
+) -> int:
+    """Write a copy of an archive that the SDK sends to the archive's own experiment.
+
+    The SDK gives its archives the strategy by which the run was started. For the copy that it keeps of an online run
+    that is ``create``, and its upload refuses it because the experiment is there already.
+
+    Args:
+        archive: The archive.
+        target: File to write.
+        messages: The archive's messages that are to be sent.
+        resume_strategy: Whether the experiment is to be made or continued.
+        stop_time: When the run ended, in milliseconds since the epoch, if it is not what the archive says.
+
+    Returns:
+        The number of messages in the copy.
+
+    Raises:
+        ArchiveError: If the archive turns out to be damaged.
+    """
+    metadata = {**archive.metadata, "resume_strategy": resume_strategy}
+    # Without it, the SDK creates an experiment whatever the strategy.
+    metadata["user_provided_experiment_key"] = True
+    if stop_time is not None:
+        metadata["stop_time"] = stop_time
+    count, files = 0, list[str]()
+    with (
+        _reading(archive.path),
+        zipfile.ZipFile(archive.path) as content,
+        zipfile.ZipFile(target, "w", allowZip64=True) as copy,
+    ):
+        copy.writestr(EXPERIMENT, json.dumps(metadata))
+        with copy.open(MESSAGES, "w", force_zip64=True) as lines:
+            for message in messages:
+                lines.write(message.text.encode() + b"\n")
+                files += files_of(message)
+                count += 1
+        for name in dict.fromkeys(files):
+            with content.open(name) as source, copy.open(name, "w", force_zip64=True) as file:
+                shutil.copyfileobj(source, file)
+    return count
+
+
+def store(path: Path, put: Callable[[Path], str]) -> str:
+    """Put an archive where it outlives this machine, unless there is nothing in it.
+
+    Args:
+        path: The archive.
+        put: Copies a file, and returns the address of the copy.
+
+    Raises:
+        ArchiveError: If it is no archive, or an empty one: the SDK writes one without an error where its disk is full.
+    """
+    read_archive(path)
+    return put(path)
+
+
+def name_of_metric(message: Message) -> tuple[str, str | None]:
+    """Name and context of a metric."""
+    return str(message.payload["metric"]["metricName"]), message.payload.get("context")
+
+
+def files_of(message: Message) -> list[str]:
+    """Names of the files in the archive that a message needs."""
+    payload = message.payload
+    files = [payload.get("file_path"), payload.get("thumbnail_path")]
+    files += [item.get("file_path") for item in payload.get("items") or () if isinstance(item, dict)]
+    return [str(name) for name in files if name]
+
+
+def _message(line: bytes) -> Message | None:
+    """A line as a message; None if it is none: the last one may be cut off."""
+    try:
+        text = line.decode().rstrip("\n")
+        content = json.loads(text)
+        message = Message(text, str(content["type"]), content["payload"])
+        if message.type == "metric_msg":
+            name_of_metric(message)
+    except (ValueError, KeyError, TypeError):
+        return None
+    return message if isinstance(message.payload, dict) else None
+
+
+def _is_file(name: str, names: frozenset[str]) -> bool:
+    """Whether it is a file of the archive. The SDK would send, and then delete, any file that a path leads to."""
+    return name in names and Path(name).name == name
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turn what goes wrong while a zip file is read into errors that say so."""
+    try:
+        yield
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError) as error:
+        with path.open("rb") as file:
+            is_zip = file.read(2) == b"PK"
+        if not is_zip:
+            raise ArchiveError(
+                "is no offline archive: it is no zip file. The archives of the Comet SDK are named <experiment key>.zip"
+                " or <experiment key>-<letters>.zip."
+            ) from None
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise ArchiveError(f"is damaged ({reason}). Copy or fetch it again.") from None

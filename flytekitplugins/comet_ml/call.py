@@ -1,0 +1,92 @@
+"""A decorated call: who is running, with what right, and what its session with Comet is to do."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Collection, Mapping, MutableMapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import inputs
+from .credentials import read_api_key
+from .identity import Identity, identify, is_local
+from .plan import SessionPlan, marked
+from .ranks import shared_key
+from .registration import source_file
+from .storage import archive_store
+
+if TYPE_CHECKING:
+    from .tracking import comet_ml_login
+
+__all__ = ["is_local", "session_plan"]
+
+
+def session_plan(
+    decorator: comet_ml_login,
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    context: Any,
+    environ: MutableMapping[str, str],
+) -> SessionPlan:
+    """What the session of a call is to do.
+
+    Args:
+        decorator: The decorator, with its options.
+        function: The function that it decorates.
+        args: Arguments of the call.
+        kwargs: Arguments of the call.
+        context: flytekit's current context.
+        environ: The environment of the process.
+    """
+    identity = identify(context, environ, task=f"{function.__module__}.{function.__name__}")
+    rank, mark = identity.rank, identity.mark(decorator.scope)
+    joins = rank is not None and decorator.ranks == "all"
+    experiment_key, others = _key_and_others(decorator, identity)
+    if experiment_key is None and joins:
+        experiment_key = shared_key(environ)
+    credentials = store = None
+    if not identity.local:
+        credentials = functools.partial(read_api_key, decorator.secret, context.user_space_params.secrets, environ)
+        store = archive_store(context)
+
+    def parameters(secrets: Collection[str]) -> dict[str, Any]:
+        arguments = inputs.named_arguments(function, args, kwargs)
+        logged = inputs.parameters(arguments, decorator.log_inputs, secrets)
+        return {marked(mark, name): value for name, value in logged.items()}
+
+    return SessionPlan(
+        project_name=decorator.project_name,
+        workspace=decorator.workspace,
+        host=decorator.host,
+        experiment_key=experiment_key,
+        credentials=credentials,
+        remote=not identity.local,
+        log_command_line=identity.local and not Path(sys.argv[0]).name.startswith("pyflyte"),
+        source_file=source_file(function),
+        start=decorator.start,
+        login_kwargs=decorator.login_kwargs,
+        experiment_config=decorator.experiment_config,
+        others=others,
+        name=identity.experiment_name(decorator.scope),
+        rank=rank.name if rank is not None and joins else None,
+        primary=rank is None or rank.primary,
+        on_unavailable=decorator.on_unavailable,
+        end_timeout=decorator.end_timeout,
+        store_archive=store,
+        scope=decorator.scope,
+        mark=mark,
+        parameters=parameters,
+    )
+
+
+def _key_and_others(decorator: comet_ml_login, identity: Identity) -> tuple[str | None, dict[str, str]]:
+    others = identity.others(decorator.scope)
+    if decorator.experiment_key is not None or identity.local:
+        return decorator.experiment_key, others
+    names = {"workspace": decorator.workspace, "project_name": decorator.project_name}
+    previous = identity.previous_experiment_key(**names) if decorator.scope == "attempt" else None
+    if previous is not None:
+        others["flyte_previous_experiment"] = previous
+    return identity.experiment_key(**names, scope=decorator.scope), others

@@ -1,0 +1,236 @@
+"""What `doctor` has to say about one decorated task: its link, its nodes, what is wrong and what one should know."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from flytekit import Secret
+from flytekit.configuration import ImageConfig, SerializationSettings
+from flytekit.core.base_task import PythonTask
+from flytekit.core.context_manager import FlyteEntities
+from flytekit.core.workflow import WorkflowBase
+
+from ..experiment_key import derive_execution_key, derive_experiment_key, derive_node_key, is_legal_key, link_suffix
+from ..link import CometLink
+from ..log import logger
+from ..login import COMET_HOSTS, COMET_SERVICE
+from ..registration import TemplateConfig
+
+# An execution's name as Flyte makes them up.
+_EXECUTION = "a" + "bcdfghjklmnpqrstvwx"
+_COVERS = {
+    "attempt": "an experiment for every attempt of every node",
+    "node": "an experiment for every node, over all its attempts",
+    "execution": "one experiment for the whole execution",
+}
+_OWN_SECTIONS = ("ray", "dask", "spark")
+
+
+@dataclass
+class Report:
+    """What there is to say about a task.
+
+    Attributes:
+        name: The task's name.
+        facts: Pairs of a label and lines of text.
+        problems: What is wrong: it fails, or does not do what its options say.
+        notes: What one should know.
+    """
+
+    name: str
+    facts: list[tuple[str, list[str]]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def report(task: PythonTask[Any], template: TemplateConfig) -> Report:
+    """Examine a task. Nothing is sent, and no secret is read.
+
+    Args:
+        task: The decorated task.
+        template: What the decorator put on it.
+    """
+    found = Report(task.name)
+    _examine_template(found, task, template)
+    link, decorator = template.link, template.decorator
+    options = getattr(decorator, "login_kwargs", {})
+    found.facts += [
+        ("experiment", [_experiment(link, getattr(decorator, "start", True))]),
+        ("link", _link(link)),
+        ("nodes", _nodes(task, link)),
+        ("secret", [_secret(getattr(decorator, "secret", template.secret))]),
+        ("server", [server(link.host, options)]),
+    ]
+    _examine_key(found, task, link)
+    _examine_options(found, link, decorator, options)
+    if task.task_type in _OWN_SECTIONS:
+        found.notes.append(
+            f"{task.task_type.capitalize()} tasks have a section of their own in the platform's configuration: "
+            f"config --section {task.task_type}."
+        )
+    return found
+
+
+def server(host: str, options: dict[str, Any]) -> str:
+    """The server that a pod talks to, as far as the decorator decides it."""
+    override = options.get("url_override")
+    if override:
+        return str(override)
+    return COMET_SERVICE if urlsplit(host).hostname in COMET_HOSTS else host
+
+
+def _experiment(link: CometLink, start: bool) -> str:
+    covers = _COVERS[link.scope] if link.experiment_key is None else f"the one with the key {link.experiment_key}"
+    started = "" if start else ", which the body starts itself"
+    return f"{link.workspace}/{link.project_name}: {covers}{started}"
+
+
+def _secret(secret: Any) -> str:
+    if not isinstance(secret, Secret):
+        return f"none requested; {getattr(secret, '__qualname__', type(secret).__name__)!r} is called in the pod"
+    version = f", version {secret.group_version!r}" if secret.group_version else ""
+    return f"group {secret.group!r}, key {secret.key!r}{version}; the decorator requests it"
+
+
+# The link
+
+
+def _link(link: CometLink) -> list[str]:
+    config = link.config()
+    if link.experiment_key is not None:
+        return [f"{link.link_type}: {link.url(link.experiment_key)}", "right for every node"]
+    names = {"attempt": "<execution><node><attempt>{}", "node": "<execution>{}<node>", "execution": "<execution>{}"}
+    key = names[link.scope].format(config["link_suffix"])
+    lines = [f"{link.link_type}: {config['host']}/{config['workspace']}/{config['project_name']}/{key}"]
+    if link.scope == "execution":
+        return [
+            *lines,
+            "right where Flyte made up the execution's name; for others the platform needs the resolver page",
+        ]
+    right = "whose execution has a name that Flyte made up"
+    if link.scope == "attempt":
+        right = "whose execution has a name of letters and digits, such as Flyte makes up"
+    return [
+        *lines,
+        f"right for plain nodes {right}; for nodes of",
+        "sub-workflows, conditionals, @dynamic tasks and map tasks the platform needs the resolver page",
+    ]
+
+
+def _nodes(task: PythonTask[Any], link: CometLink) -> list[str]:
+    lines = []
+    for entity in FlyteEntities.entities:
+        if isinstance(entity, WorkflowBase):
+            for node_id, kind in _uses(entity, task):
+                right = "direct link" if _direct(link, node_id) else "needs the resolver page"
+                lines.append(f"{entity.name} {node_id}{kind}: {right}")
+    return list(dict.fromkeys(lines)) or ["in no workflow that was imported"]
+
+
+def _uses(workflow: WorkflowBase, task: PythonTask[Any], around: str = "") -> Iterator[tuple[str, str]]:
+    """The ids of a task's nodes in a workflow and its sub-workflows, in their first attempts."""
+    for node in workflow.nodes:
+        entity = node.flyte_entity
+        if entity is task:
+            yield f"{around}{node.id}", ""
+        elif task in (getattr(entity, "python_function_task", None), getattr(entity, "run_task", None)):
+            yield f"{around}{node.id}-0-n<index>", " (map task)"
+        elif isinstance(entity, WorkflowBase):
+            yield from _uses(entity, task, f"{around}{node.id}-0-")
+
+
+def _direct(link: CometLink, node_id: str) -> bool:
+    """Whether the direct template renders the key, in an execution with a name that Flyte made up."""
+    if link.experiment_key is not None:
+        return True
+    comet = {"workspace": link.workspace, "project_name": link.project_name}
+    names = {"flyte_project": "p", "flyte_domain": "d", "execution": _EXECUTION, **comet}
+    suffix = link_suffix(link.project_name, link.workspace, link.scope)
+    if link.scope == "execution":
+        return derive_execution_key(**names) == f"{_EXECUTION}{suffix}"
+    if link.scope == "node":
+        return derive_node_key(**names, node_id=node_id) == f"{_EXECUTION}{suffix}{node_id}"
+    key = derive_experiment_key(**names, generated_name=f"{_EXECUTION}-{node_id}-0")
+    return key == f"{_EXECUTION}{node_id}0{suffix}"
+
+
+# What is wrong
+
+
+def _examine_template(found: Report, task: PythonTask[Any], template: TemplateConfig) -> None:
+    # It logs what is said below.
+    logger.disabled = True
+    try:
+        config = task.get_config(SerializationSettings(ImageConfig.auto_default_image())) or {}
+    except Exception as error:
+        found.problems.append(f"It cannot be registered: {error}")
+        return
+    finally:
+        logger.disabled = False
+    for name, value in config.items():
+        if not isinstance(value, str):
+            found.problems.append(
+                f"It cannot be registered: another decorator puts {value!r} where the template has a text ({name!r})."
+            )
+    for decorator, key, wanted in template.conflicts():
+        name = type(decorator).__name__
+        found.problems.append(
+            f"{name} wants {key!r} to be {wanted!r} in the task's template, where it is comet_ml_login's: the link of "
+            f"{name} in the Flyte console will be wrong."
+        )
+
+
+def _examine_key(found: Report, task: PythonTask[Any], link: CometLink) -> None:
+    key = link.experiment_key
+    if key is None:
+        return
+    if not is_legal_key(key):
+        found.problems.append(
+            f"Comet refuses experiment_key={key!r}: a key is 32 to 50 ASCII letters and digits; this one has "
+            f"{len(key)} characters."
+        )
+    found.notes.append("All nodes, attempts and executions log to this one experiment, since it has an experiment_key.")
+
+
+def _examine_options(found: Report, link: CometLink, decorator: Any, options: dict[str, Any]) -> None:
+    override = options.get("url_override")
+    if override and urlsplit(str(override)).netloc != urlsplit(link.host).netloc:
+        found.problems.append(
+            f"The link leads to host={link.host!r}, but the data goes to url_override={override!r}: set only `host`."
+        )
+    if options.get("api_key"):
+        found.problems.append(
+            "api_key= puts the API key into your code and image. In a pod it is not even used: `secret` is. Leave it "
+            "out; for local runs, set COMET_API_KEY or run `comet login`."
+        )
+    parts = urlsplit(link.host)
+    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+        found.notes.append(f"{link.host} is plain http: the API key crosses the network as it is.")
+    if getattr(decorator, "start", True) is False:
+        found.notes.append(
+            "start=False: unless the body starts an experiment, there is none, and the link leads nowhere. The body's "
+            "`comet_ml.start()` has the key that the link leads to."
+        )
+    if options.get("disabled"):
+        found.notes.append("disabled=True: nothing is tracked.")
+    if options.get("online") is False:
+        found.notes.append("online=False: the experiment is an archive until it is uploaded; the link leads nowhere.")
+    config = link.config()
+    if config["workspace"] != link.workspace or config["project_name"] != link.project_name:
+        found.notes.append(
+            f"Quoted in the link: {config['workspace']}/{config['project_name']}. Compare it with the address that "
+            "your browser shows for the project in Comet: the link is right only if they are the same."
+        )
+    if link.experiment_key is None and link.scope == "execution":
+        found.notes.append("Child launch plans are executions of their own, and so have experiments of their own.")
+
+
+def _is_loopback(name: str) -> bool:
+    try:
+        return name == "localhost" or ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,171 @@
+"""The SDK's connections to the server: how long they wait, and that what they cannot deliver comes into an archive.
+
+Where the SDK keeps its connections is not public: each function says what happens where they are somewhere else.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .log import logger
+from .sdk import setting
+
+_PATIENCE = {
+    "COMET_TIMEOUT_HTTP": "3",
+    "COMET_TIMEOUT_API": "3",
+    "COMET_HTTP_SESSION_RETRY_TOTAL": "1",
+    "COMET_HTTP_SESSION_RETRY_BACKOFF_FACTOR": "1",
+    "COMET_GET_OR_ADD_EXPERIMENT_RETRY_TOTAL": "1",
+    "COMET_GET_OR_ADD_EXPERIMENT_RETRY_CONNECT": "1",
+    "COMET_GET_OR_ADD_EXPERIMENT_RETRY_READ": "1",
+    "COMET_GET_OR_ADD_EXPERIMENT_RETRY_STATUS": "1",
+    "COMET_GET_OR_ADD_EXPERIMENT_RETRY_BACKOFF_MAX": "1",
+}
+
+
+def little_patience(environ: Mapping[str, str]) -> dict[str, str]:
+    """Settings by which a server that does not answer costs the start 12 seconds at most, instead of 2 minutes.
+
+    Args:
+        environ: The environment: what it says itself is left as it is.
+    """
+    return {name: value for name, value in _PATIENCE.items() if name not in environ}
+
+
+def be_patient(sdk: Any, experiment: Any) -> None:
+    """Let an experiment's connections wait and retry as the settings in force say.
+
+    They keep the settings under which they were made. `requests` and `urllib3` have public names for them; where the
+    SDK keeps its clients is not public, and where it keeps them elsewhere they stay impatient: what they cannot deliver
+    then comes into an archive sooner.
+    """
+    retries, factor = (setting(sdk, f"comet.http_session.retry_{name}") for name in ("total", "backoff_factor"))
+    try:
+        how_often = {"total": int(retries), "backoff_factor": float(factor)}
+    except TypeError:
+        logger.debug("This comet-ml has no settings for retries.")
+        return
+    for kind, client in _clients(experiment).items():
+        _set_patience(client, setting(sdk, f"comet.timeout.{kind}"), how_often)
+
+
+_SHARE_OF_SENDING = 0.8
+"""Of the time for an end, the part for what is to be sent; the rest is for the archive and the state."""
+
+
+def hurry(experiment: Any, seconds: float) -> None:
+    """Have an experiment's `end` give up what it cannot send within some seconds, and write it to an archive instead.
+
+    `end` waits for as long as the SDK is sending, each request as long as its timeout says; only when it has given up
+    does it write the archive. Where this SDK has no such streamer, it waits.
+
+    Args:
+        experiment: An experiment that has not ended.
+        seconds: How long the end may take, with the archive.
+    """
+    for client in _clients(experiment).values():
+        # Several requests come before and after what is to be sent.
+        _set_patience(client, min(client.default_timeout, max(1.0, seconds / 8)), {"total": 0 if seconds < 20 else 1})
+    streamer: Any = getattr(experiment, "streamer", None)
+    online = getattr(streamer, "online_streamer", None)
+    if online is None:
+        return
+    if not hasattr(online, "_gives_up"):
+        online.wait_for_finish = _giving_up(online, online.wait_for_finish)
+    # It may be ending, in another thread.
+    online._gives_up = time.monotonic() + _SHARE_OF_SENDING * seconds
+    if hasattr(streamer, "terminate_timeout"):
+        streamer.terminate_timeout = max(1.0, min(streamer.terminate_timeout, 0.1 * seconds))
+
+
+def _giving_up(online: Any, wait: Callable[..., bool]) -> Callable[..., bool]:
+    def wait_for_finish(*args: Any, **kwargs: Any) -> bool:
+        finished: list[bool] = []
+        thread = threading.Thread(target=lambda: finished.append(wait(*args, **kwargs)), daemon=True)
+        thread.start()
+        while thread.is_alive() and time.monotonic() < online._gives_up:
+            thread.join(0.05)
+        return bool(finished and finished[0])
+
+    return wait_for_finish
+
+
+def _clients(experiment: Any) -> dict[str, Any]:
+    """The HTTP clients of an experiment, by the name of their timeout."""
+    places = {"http": ("connection", "_low_level_http_client"), "api": ("rest_api_client", "low_level_api_client")}
+    found = {kind: getattr(getattr(experiment, owner, None), name, None) for kind, (owner, name) in places.items()}
+    return {kind: client for kind, client in found.items() if hasattr(client, "default_timeout")}
+
+
+def _set_patience(client: Any, timeout: float, how_often: dict[str, Any]) -> None:
+    try:
+        client.default_timeout = timeout
+        for adapter in client.retry_session.adapters.values():
+            adapter.max_retries = adapter.max_retries.new(**how_often)
+    except (AttributeError, TypeError):
+        logger.debug("This comet-ml keeps its connections elsewhere.")
+
+
+def lose_nothing(experiment: Any) -> None:
+    """Have an offline archive written at the end also when the server was there and refused something.
+
+    The SDK writes one when it has lost the connection. What the server answers with an error (500 and the like) it
+    only logs. Where this SDK has no such streamer, that stays so.
+    """
+    streamer: Any = getattr(experiment, "streamer", None)
+    online = getattr(streamer, "online_streamer", None)
+    if online is None or not hasattr(online, "_report_experiment_error"):
+        return
+    report, wait, refused = online._report_experiment_error, online.wait_for_finish, []
+
+    def report_and_note(message: str, *args: Any, **kwargs: Any) -> Any:
+        refused.append(message)
+        return report(message, *args, **kwargs)
+
+    def wait_for_finish(*args: Any, **kwargs: Any) -> bool:
+        # In this order: the connection can be lost while it waits.
+        return bool(wait(*args, **kwargs)) and not refused and streamer.has_connection_to_server()
+
+    online._report_experiment_error, online.wait_for_finish = report_and_note, wait_for_finish
+
+
+def report_nothing(sdk: Any, experiment: Any) -> None:
+    """Keep the SDK from reporting to Comet's own service what happens to an experiment on another server.
+
+    It does not while the settings name that server. But an upload can fail later, when they are again those of the
+    process: the report, with the API key in it, would go to Comet's own.
+    """
+    reporting: Any = getattr(getattr(sdk, "connection", None), "Reporting", None)
+    if not hasattr(reporting, "report"):
+        return
+    if not _silent:
+        # For good: there is no telling when the last upload has failed.
+        reporting.report = staticmethod(_silencing(reporting.report))
+    _silent.add(experiment.get_key())
+
+
+_silent: set[str] = set()
+
+
+def _silencing(report: Callable[..., None]) -> Callable[..., None]:
+    parameters = inspect.signature(report)
+
+    @functools.wraps(report)
+    def silencing(*args: Any, **kwargs: Any) -> None:
+        if parameters.bind_partial(*args, **kwargs).arguments.get("experiment_key") not in _silent:
+            report(*args, **kwargs)
+
+    return silencing
+
+
+def await_connection(experiment: Any, seconds: float) -> None:
+    """Wait for a server that is away to come back, as the SDK checks every few seconds."""
+    connected = getattr(getattr(experiment, "streamer", None), "has_connection_to_server", None)
+    deadline = time.monotonic() + seconds
+    while connected is not None and not connected() and time.monotonic() < deadline:
+        time.sleep(0.2)
