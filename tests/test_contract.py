@@ -9,6 +9,7 @@ from types import ModuleType
 import comet_ml
 import comet_ml.exceptions
 import pytest
+from comet_server import CometServer
 from flytekit import task
 from flytekit.core import python_function_task
 from flytekit.core.array_node_map_task import ArrayNodeMapTask
@@ -119,3 +120,13 @@ def test_comet_s_finder_puts_hooks_on_a_module_that_is_there_already() -> None:
     assert sdk.is_hooked(module.function)
     assert module.function() == 1
     assert isinstance(comet_ml.monkey_patching.ALREADY_IMPORTED_MODULES, set)
+
+
+def test_comet_s_queue_sends_an_other_by_a_function_of_the_experiment_s_client(laptop: CometServer) -> None:
+    experiment = comet_ml.start(**sdk.start_arguments(comet_ml, workspace="my-team", project_name="digits"))
+    sent: list[dict[str, object]] = []
+    sdk.replace_sender_of_others(experiment, lambda send: lambda **kwargs: (sent.append(kwargs), send(**kwargs))[1])
+    experiment.log_other("mine", "1")
+    experiment.end()
+    assert {"experiment_key": experiment.get_key(), "key": "mine", "value": "1"} in sent
+    assert laptop.only_experiment.others["mine"] == "1"

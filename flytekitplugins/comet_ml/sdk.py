@@ -10,10 +10,10 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from types import ModuleType
+from types import MethodType, ModuleType
 from typing import Any
 
 from .errors import (
@@ -188,6 +188,19 @@ def is_resumed(experiment: Any) -> bool:
 def is_offline(experiment: Any) -> bool:
     """Whether an experiment is written to an archive instead of being sent."""
     return "Offline" in type(experiment).__name__
+
+
+def replace_sender_of_others(experiment: Any, replacement: Callable[[Callable[..., Any]], Any]) -> None:
+    """Replace the function by which an experiment's queue sends an Other: called with `key` and `value` among others.
+
+    Args:
+        experiment: An experiment that has started, online.
+        replacement: Makes the new function from the old one.
+    """
+    client = getattr(experiment, "rest_api_client", None)
+    send = getattr(client, "log_experiment_other", None)
+    if client is not None and isinstance(send, MethodType):
+        client.log_experiment_other = replacement(send)
 
 
 def silence_state(experiment: Any) -> None:
