@@ -4,11 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-<<<<<<< HEAD
-.PHONY: demo test check oldest examples-full clean
-=======
-.PHONY: demo test check faults oldest clean
->>>>>>> main
+.PHONY: demo test check faults oldest examples-full clean
 
 demo: $(READY)
 	@if [ -n "$$COMET_API_KEY" ]; then \
