@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from . import sdk as comet
-from .delivery import await_connection, hurry, let_go
+from .delivery import await_connection, hurry, is_connected, let_go
 from .log import logger
 from .offline import OfflineArchives
 from .plan import SessionPlan, marked
@@ -145,7 +145,8 @@ class End:
         self._attempt(experiment.end, experiment)
         let_go(experiment)
         self._attempt(lambda: self._archives.add(comet.archives_of(experiment)), experiment)
-        if reports:
+        # Of one that is away, the archive says the state, and sending it sets it.
+        if reports and is_connected(experiment):
             self._attempt(lambda: self._set_state(experiment, outcome, resumed), experiment)
 
     def _within(self, deadline: float, step: Callable[[], None]) -> bool:
