@@ -4,7 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+<<<<<<< HEAD
+.PHONY: demo test check oldest examples-full clean
+=======
 .PHONY: demo test check faults oldest clean
+>>>>>>> main
 
 demo: $(READY)
 	@if [ -n "$$COMET_API_KEY" ]; then \
@@ -16,8 +20,11 @@ demo: $(READY)
 	  && $(BIN)/python examples/read_archive.py "$$directory"; \
 	fi
 
+# Most tests wait for processes and servers: more of them at a time than there are cores.
+JOBS ?= 4
+
 test: check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS)
 
 check: $(READY)
 	$(BIN)/ruff check .
@@ -34,7 +41,16 @@ oldest:
 	python=$$(./.ci/python) && $$python -m venv .venv-oldest
 	.venv-oldest/bin/pip install -q uv
 	.venv-oldest/bin/uv pip install -q --python .venv-oldest/bin/python -r tests/oldest-requirements.txt -e .
-	.venv-oldest/bin/python -m pytest -m "not newest"
+	.venv-oldest/bin/python -m pytest -n $(JOBS) -m "not newest"
+
+# The examples whose frameworks take long to install, in an environment of their own (1.8 GB).
+examples-full:
+	python=$$(./.ci/python) && $$python -m venv .venv-full
+	.venv-full/bin/pip install -q --upgrade pip
+	.venv-full/bin/pip install -q -e . -r tests/full-requirements.txt
+	# Its wheel has it bring NCCL (several hundred MB), which is for GPUs.
+	.venv-full/bin/pip install -q --no-deps "xgboost<4"
+	.venv-full/bin/python -m pytest tests/test_examples.py -m full
 
 $(READY): setup.py dev-requirements.txt
 	@python=$$(./.ci/python) && echo "Setting up $(VENV) with $$python." && $$python -m venv $(VENV)
@@ -43,4 +59,4 @@ $(READY): setup.py dev-requirements.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .venv-oldest .cometml-runs .pytest_cache .mypy_cache .ruff_cache build *.egg-info
+	rm -rf $(VENV) .venv-oldest .venv-full .cometml-runs .pytest_cache .mypy_cache .ruff_cache build *.egg-info

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 import queue
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -14,11 +15,11 @@ import comet_ml.logging_messages
 import comet_ml.offline
 import pytest
 from comet_server import CometServer
-from flytekit import task
+from flytekit import Deck, task
 from flytekit.core import python_function_task
 from flytekit.core.array_node_map_task import ArrayNodeMapTask
 from flytekit.core.base_task import PythonTask
-from flytekit.core.context_manager import FlyteEntities
+from flytekit.core.context_manager import ExecutionParameters, FlyteEntities
 from flytekit.core.python_auto_container import PythonAutoContainerTask
 from flytekit.core.utils import ClassDecorator
 from flytekit.tools import translator
@@ -82,6 +83,25 @@ def test_comet_s_logger_has_its_handlers_on_itself() -> None:
     assert logging.getLogger("comet_ml").handlers
 
 
+def test_comet_s_metrics_meet_in_one_method_beside_what_was_logged() -> None:
+    experiment = comet_ml.Experiment(disabled=True)
+    assert list(inspect.signature(experiment._log_metric).parameters)[:5] == [
+        "name",
+        "value",
+        "step",
+        "epoch",
+        "include_context",
+    ]
+    assert {"metrics", "params", "context", "curr_step"} <= set(vars(experiment))
+
+
+@pytest.mark.newest
+def test_flytekit_says_whether_a_task_has_decks_and_publishes_them_while_it_runs() -> None:
+    assert isinstance(ExecutionParameters.enable_deck, property)
+    assert callable(Deck.publish)
+    assert isinstance(PythonTask.enable_deck, property)
+
+
 def test_flytekit_copies_a_function_s_attributes_onto_the_task_and_asks_the_task_for_its_config() -> None:
     def function() -> None: ...
 
@@ -136,9 +156,11 @@ def test_comet_uploads_an_archive_with_a_function_and_raises_what_it_means() -> 
 
 
 def test_comet_s_upload_handles_the_types_of_messages_that_we_take_for_known() -> None:
-    handlers = inspect.getsource(comet_ml.offline.OfflineSender)
-    assert {"metric_msg", "parameter_msg", "log_other", "file_upload", "standard_output"} <= sdk_offline.message_types()
-    assert "Unknown message type" in handlers
+    source = inspect.getsource(comet_ml.offline.OfflineSender)
+    assert "Unknown message type" in source
+    handled = {getattr(comet_ml.offline, name).type for name in re.findall(r"(\w+Message)\.type\b", source)}
+    assert len(handled) > 15
+    assert handled <= sdk_offline.message_types()
 
 
 @pytest.mark.parametrize("name", sdk_offline._LEFT_OUT)
@@ -176,3 +198,25 @@ def test_comet_s_streamer_waits_where_we_bound_it(laptop: CometServer) -> None:
             assert client.retry_session.adapters
     finally:
         experiment.end()
+
+
+def test_comet_s_batches_have_a_lock_that_adding_to_them_does_not_take(laptop: CometServer) -> None:
+    experiment = started(online=True)
+    handler = experiment.streamer.online_streamer.message_handler
+    batches = [value for value in vars(handler).values() if hasattr(value, "accept")]
+    assert {type(batch).__name__ for batch in batches} >= {"ParametersBatch", "MessageBatch"}
+    for batch in batches:
+        assert callable(batch.append)
+        assert "self.lock" not in inspect.getsource(type(batch).append)
+        assert "self.lock" in inspect.getsource(type(batch).accept)
+    experiment.end()
+
+
+def test_comet_s_queue_sends_an_other_by_a_function_of_the_experiment_s_client(laptop: CometServer) -> None:
+    experiment = comet_ml.start(**sdk.start_arguments(comet_ml, workspace="my-team", project_name="digits"))
+    sent: list[dict[str, object]] = []
+    sdk.replace_sender_of_others(experiment, lambda send: lambda **kwargs: (sent.append(kwargs), send(**kwargs))[1])
+    experiment.log_other("mine", "1")
+    experiment.end()
+    assert {"experiment_key": experiment.get_key(), "key": "mine", "value": "1"} in sent
+    assert laptop.only_experiment.others["mine"] == "1"

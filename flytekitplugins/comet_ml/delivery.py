@@ -134,6 +134,19 @@ def lose_nothing(experiment: Any) -> None:
 
     failed = _failed_messages(streamer, online)
     online._report_experiment_error, online.wait_for_finish = report_and_note, wait_for_finish
+    for batch in list(getattr(getattr(online, "message_handler", None), "__dict__", {}).values()):
+        if all(hasattr(batch, name) for name in ("accept", "append", "lock")):
+            batch.append = _in_turn(batch.lock, batch.append)
+
+
+def _in_turn(lock: Any, append: Callable[..., Any]) -> Callable[..., Any]:
+    # The SDK takes the lock of a batch when it sends it, and not here: at the end, when a second thread sends as well,
+    # a value that is added meanwhile can be dropped.
+    def append_in_turn(*args: Any, **kwargs: Any) -> Any:
+        with lock:
+            return append(*args, **kwargs)
+
+    return append_in_turn
 
 
 def _failed_messages(streamer: Any, online: Any) -> set[int]:

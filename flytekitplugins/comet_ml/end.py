@@ -7,6 +7,7 @@ done all the same.
 from __future__ import annotations
 
 import contextvars
+import functools
 import threading
 import time
 import traceback
@@ -22,7 +23,7 @@ from .plan import SessionPlan, marked
 from .redaction import SDKLogFilter, masked
 from .running import Slot, began_during
 
-_STATUS = "flyte_status"
+STATUS = "flyte_status"
 _MESSAGE_LENGTH = 1000
 
 _SECONDS_FOR_THE_SERVER_TO_COME_BACK = 12.0
@@ -113,9 +114,10 @@ class End:
         began = began_during(self._sdk, self._slot)
         for experiment in began:
             if experiment.ended:
-                if experiment is own and outcome.crashed:
-                    # The body has ended it, and failed after that.
-                    self._within(deadline, lambda: self._attempt(lambda: self._correct(own, outcome), own))
+                if outcome.crashed and self._is_the_task_s(experiment, own):
+                    # The body, or a logger in it, has ended it, and the task failed after that.
+                    correct = functools.partial(self._correct, experiment, outcome)
+                    self._within(deadline, functools.partial(self._attempt, correct, experiment))
                 continue
             # Where the process is about to die, a last part of the time is for the archive.
             in_time = deadline - (0.2 * (deadline - time.monotonic()) if outcome.status == "terminated" else 0)
@@ -127,6 +129,10 @@ class End:
         # A moment to say so if it is not enough.
         self._archive_what_is_there(left_open, seconds - 0.2)
         return bool(began)
+
+    def _is_the_task_s(self, experiment: Any, own: Any) -> bool:
+        # A logger can have opened it, under the same key, as another object.
+        return experiment.get_key() in (self._plan.experiment_key, own.get_key() if own is not None else None)
 
     def _end_one(self, experiment: Any, own: Any, outcome: Outcome, deadline: float) -> None:
         resumed = comet.is_resumed(experiment)
@@ -198,7 +204,7 @@ class End:
             # The other ranks are terminated when one fails: its error is the one to show.
             return
         error, mark = outcome.error, self._plan.mark
-        others: dict[str, str] = {_STATUS: outcome.status}
+        others: dict[str, str] = {STATUS: outcome.status}
         if error is not None:
             others["flyte_error_type"] = type(error).__name__
             others["flyte_error_message"] = self._told(_message(error))[:_MESSAGE_LENGTH]
@@ -226,14 +232,14 @@ class End:
         return [
             str(other["name"])
             for other in others
-            if str(other["name"]).endswith(_STATUS) and other["valueCurrent"] in ("failed", "terminated")
+            if str(other["name"]).endswith(STATUS) and other["valueCurrent"] in ("failed", "terminated")
         ]
 
     def _correct(self, own: Any, outcome: Outcome) -> None:
         if comet.is_offline(own) or own.disabled:
             return
         stored = self._stored(own)
-        stored.log_other(marked(self._plan.mark, _STATUS), outcome.status)
+        stored.log_other(marked(self._plan.mark, STATUS), outcome.status)
         failed = outcome.crashed or (self._plan.mark and self._failures(own))
         stored.set_state("crashed" if failed else "finished")
 

@@ -6,6 +6,7 @@ import tempfile
 from typing import Any
 
 from . import sdk as comet
+from .ahead import send_ahead
 from .errors import CometTrackingError, InvalidExperimentKeyError, ServerUnavailableError
 from .log import logger
 from .offline import UPLOAD_COMMAND
@@ -141,7 +142,11 @@ class Starter:
         if plan.login_kwargs.get("mode") is not None:
             arguments["mode"] = plan.login_kwargs["mode"]
         arguments["online"] = self.mode == "online"
-        return self._sdk.start(**arguments, experiment_config=self._config())
+        experiment = self._sdk.start(**arguments, experiment_config=self._config())
+        if "disable_auto_logging" in plan.login_kwargs and comet.setting(self._sdk, "comet.disable_auto_logging"):
+            # The SDK reads this setting when it is imported, and not again.
+            experiment.disable_mp()
+        return experiment
 
     def _config(self) -> Any:
         config = self._sdk.ExperimentConfig(**self._plan.config_arguments())
@@ -159,10 +164,13 @@ class Starter:
         plan = self._plan
         try:
             resumed = comet.is_resumed(experiment)
-            experiment.log_others(dict(plan.others))
-            experiment.log_other("Created from", plan.login_kwargs.get("source") or "flyte")
-            if plan.name and not resumed and not self._has_name():
-                experiment.set_name(plan.name)
+            others = {**plan.others, "Created from": plan.login_kwargs.get("source") or "flyte"}
+            name = plan.name if not resumed and not self._has_name() else None
+            if self.mode == "online":
+                send_ahead(experiment, {**others, **({"Name": name} if name else {})})
+            experiment.log_others(others)
+            if name:
+                experiment.set_name(name)
             if plan.source_file and (not resumed if self._logs_code is None else self._logs_code):
                 experiment.set_filename(plan.source_file)
                 experiment.log_code(file_name=plan.source_file)
