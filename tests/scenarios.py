@@ -44,6 +44,10 @@ def another_key(server: CometServer) -> None:
     server.accepted_keys = {"another"}
 
 
+def nothing(stage: Any) -> None:
+    """Let the task go on."""
+
+
 def revoke(stage: Any) -> None:
     """From now on the server does not know the API key any more."""
     stage.comet.accepted_keys = {"another"}
@@ -111,7 +115,7 @@ FROM_THE_START = [
         slow=True,
         **archived(),
     ),
-    Scenario(name="slow: 2 s a request", group=START, prepare=always(slow(2)), archive=None, slow=True),
+    Scenario(name="slow: 2 s a request", group=START, prepare=always(slow(2)), archive=None, start_limit=25, slow=True),
     Scenario(
         name="refused, then the task raises",
         group=START,
@@ -166,7 +170,7 @@ REFUSALS = [
         **refused(error="WorkspaceAccessError"),
     ),
     Scenario(
-        name="connection refused, on_unavailable raises",
+        name="connection refused, and `on_unavailable` raises",
         group=RAISE,
         prepare=never,
         options={"on_unavailable": "raise"},
@@ -174,7 +178,7 @@ REFUSALS = [
         **refused(error="ServerUnavailableError"),
     ),
     Scenario(
-        name="hanging, on_unavailable raises",
+        name="hanging, and `on_unavailable` raises",
         group=RAISE,
         prepare=hanging,
         options={"on_unavailable": "raise"},
@@ -182,7 +186,7 @@ REFUSALS = [
         **refused(error="ServerUnavailableError"),
     ),
     Scenario(
-        name="every answer is 500, on_unavailable raises",
+        name="every answer is 500, and `on_unavailable` raises",
         group=RAISE,
         prepare=always(status(500)),
         options={"on_unavailable": "raise"},
@@ -190,7 +194,7 @@ REFUSALS = [
         **refused(error="ServerUnavailableError"),
     ),
     Scenario(
-        name="TLS with an unknown certificate, on_unavailable raises",
+        name="TLS with an unknown certificate, and `on_unavailable` raises",
         group=RAISE,
         host=unknown_certificate,
         options={"on_unavailable": "raise"},
@@ -394,7 +398,7 @@ THE_POD_S = [
         prepare=never,
         state="none",
         lost="everything: there is no place for an archive",
-        warns=None,
+        warns=2,
         slow=True,
     ),
     Scenario(
@@ -554,7 +558,8 @@ SIGNALS = [
     Scenario(
         name="SIGTERM in a C call that holds the GIL and never returns",
         **terminated(
-            body=HERE + "stuck(ctypes.PyDLL(None), 600)",
+            body=HALVES + "\nstuck(ctypes.PyDLL(None), 600)",
+            steps=((HALF, nothing), (reached("here"), TERM)),
             status=-9,
             state="running",
             flyte_status="",
@@ -662,8 +667,8 @@ SIGNALS = [
     Scenario(
         name="SIGKILL",
         group=SIGNAL,
-        body=HERE + "time.sleep(60)",
-        steps=((reached("here"), KILL),),
+        body=HALVES + '\nreach("here")\ntime.sleep(60)',
+        steps=((HALF, nothing), (reached("here"), KILL)),
         status=-9,
         state="running",
         lost="what the SDK had not sent, and the state",
@@ -728,12 +733,7 @@ BODIES = [
     ),
     Scenario(
         name="SIGTERM while a forked child runs",
-        module=FORK,
-        **{
-            key: value
-            for key, value in terminated(body="forked(lambda: time.sleep(20))\n" + HERE + "time.sleep(60)").items()
-            if key != "module"
-        },
+        **terminated(group=BODY, module=FORK, body="forked(lambda: time.sleep(20))\n" + HERE + "time.sleep(60)"),
         slow=True,
     ),
     Scenario(

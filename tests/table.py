@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
@@ -32,10 +33,8 @@ def row(outcome: Outcome) -> list[str]:
     """What came of a scenario, in words."""
     scenario, seconds = outcome.scenario, outcome.seconds
     status = f"exit status {outcome.run.status}" if outcome.run.status else "succeeds"
-    error = outcome.run.error.strip().splitlines()
-    names = [
-        word.strip(":") for line in error for word in line.split() if word.strip(":").endswith(("Error", "Exception"))
-    ]
+    names = re.findall(r"\b[A-Z]\w*(?:Error|Exception)\b", outcome.run.error)
+    error = scenario.error if scenario.error in names else names[-1] if names else ""
     shows = {"none": "nothing, until the archive is sent" if outcome.archived else "nothing"}.get(
         outcome.state, outcome.state
     )
@@ -48,7 +47,7 @@ def row(outcome: Outcome) -> list[str]:
     signalled = f"{seconds['signal']:.1f} s after the signal" if "signal" in seconds else ""
     return [
         scenario.name,
-        f"`{names[-1].split('.')[-1]}`" if error and names else "fails" if error else status,
+        f"`{error}`" if error else status,
         shows,
         f"{count} logged" + "".join(f", {text}" for text in arrived) if count else "",
         f"{len(outcome.lost)}: {scenario.lost}" if outcome.lost else "",

@@ -49,7 +49,7 @@ def outcomes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         for future in futures.values():
             future.cancel()
     page = os.environ.get("FAULTS_PAGE")
-    if page:
+    if page and len(wanted) == len(SCENARIOS):
         Path(page).write_text(with_table(Path(page).read_text(), [future.result() for future in futures.values()]))
 
 
@@ -152,6 +152,7 @@ def test_comet_s_own_service_is_what_a_pod_without_a_host_talks_to(tmp_path: Pat
         assert delivered(comets_own) == set(range(200))
 
 
+@pytest.mark.skipif("FAULTS_PAGE" in os.environ, reason="the table is written after this")
 def test_every_scenario_is_in_the_table() -> None:
     page = PAGE.read_text()
     assert [scenario.name for scenario in SCENARIOS if f"| {scenario.name} |" not in page] == []

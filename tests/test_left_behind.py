@@ -52,6 +52,7 @@ def test_the_threads_that_the_sdk_leaves_after_an_end_without_a_server_are_stopp
         return [t.name for t in threading.enumerate() if t not in before and "process_request" not in t.name]
 
     before = set(threading.enumerate())
+    os.environ["COMET_HTTP_SESSION_RETRY_TOTAL"] = "0"
     experiment = comet_ml.start(project_name="digits")
     experiment.streamer.server_connection_monitor.connection_failed("for the test")
     laptop.stop()

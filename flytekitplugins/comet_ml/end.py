@@ -19,7 +19,7 @@ from . import sdk as comet
 from .archives.offline import OfflineArchives
 from .log import logger
 from .plan import SessionPlan, marked
-from .sdk.delivery import await_connection, hurry, let_go
+from .sdk.delivery import await_connection, hurry, is_connected, let_go
 from .sdk.redaction import SDKLogFilter, masked
 from .sdk.running import began_during
 from .sdk.slot import Slot
@@ -152,7 +152,8 @@ class End:
         self._attempt(experiment.end, experiment)
         let_go(experiment)
         self._attempt(lambda: self._archives.add(comet.archives_of(experiment)), experiment)
-        if reports:
+        # Of one that is away, the archive says the state, and sending it sets it.
+        if reports and is_connected(experiment):
             self._attempt(lambda: self._set_state(experiment, outcome, resumed), experiment)
 
     def _within(self, deadline: float, step: Callable[[], None]) -> bool:

@@ -216,9 +216,14 @@ def let_go(experiment: Any) -> None:
         logger.debug("This comet-ml keeps its threads elsewhere.")
 
 
-def await_connection(experiment: Any, seconds: float) -> None:
-    """Wait for a server that is away to come back, as the SDK checks every few seconds."""
+def is_connected(experiment: Any) -> bool:
+    """Whether the SDK has a connection to the server, as far as it says: it checks every few seconds."""
     connected = getattr(getattr(experiment, "streamer", None), "has_connection_to_server", None)
+    return connected is None or bool(connected())
+
+
+def await_connection(experiment: Any, seconds: float) -> None:
+    """Wait for a server that is away to come back."""
     deadline = time.monotonic() + seconds
-    while connected is not None and not connected() and time.monotonic() < deadline:
+    while not is_connected(experiment) and time.monotonic() < deadline:
         time.sleep(0.2)
