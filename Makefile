@@ -1,10 +1,11 @@
-# make demo: run the example, tracked; make test: everything that CI runs. Both set up what they need.
+# make demo: run the example, tracked; make test: everything that CI runs; make docs: the documentation as a site. All
+# set up what they need.
 SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check faults oldest clean
+.PHONY: demo test check faults oldest docs clean
 
 demo: $(READY)
 	@if [ -n "$$COMET_API_KEY" ]; then \
@@ -35,6 +36,10 @@ oldest:
 	.venv-oldest/bin/pip install -q uv
 	.venv-oldest/bin/uv pip install -q --python .venv-oldest/bin/python -r tests/oldest-requirements.txt -e .
 	.venv-oldest/bin/python -m pytest -m "not newest"
+
+# The documentation, in build/site; a dead link or anchor fails it.
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --clean
 
 $(READY): setup.py dev-requirements.txt
 	@python=$$(./.ci/python) && echo "Setting up $(VENV) with $$python." && $$python -m venv $(VENV)
