@@ -17,8 +17,11 @@ demo: $(READY)
 	  && $(BIN)/python examples/read_archive.py "$$directory"; \
 	fi
 
+# Most tests wait for processes and servers: more of them at a time than there are cores.
+JOBS ?= 4
+
 test: check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS)
 
 check: $(READY)
 	$(BIN)/ruff check .
@@ -35,7 +38,7 @@ oldest:
 	python=$$(./.ci/python) && $$python -m venv .venv-oldest
 	.venv-oldest/bin/pip install -q uv
 	.venv-oldest/bin/uv pip install -q --python .venv-oldest/bin/python -r tests/oldest-requirements.txt -e .
-	.venv-oldest/bin/python -m pytest -m "not newest"
+	.venv-oldest/bin/python -m pytest -n $(JOBS) -m "not newest"
 
 # The documentation, in build/site; a dead link or anchor fails it.
 docs: $(READY)

@@ -21,7 +21,7 @@ setup(
     license="Apache-2.0",
     license_files=["LICENSE"],
     packages=find_namespace_packages(include=["flytekitplugins.comet_ml", "flytekitplugins.comet_ml.*"]),
-    package_data={"flytekitplugins.comet_ml": ["py.typed", "cli/resolver.html"]},
+    package_data={"flytekitplugins.comet_ml": ["py.typed", "*.css", "cli/resolver.html"]},
     python_requires=">=3.10,<3.13",
     install_requires=["flytekit>=1.12.3", "comet-ml>=3.43.2"],
     classifiers=[

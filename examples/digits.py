@@ -11,9 +11,11 @@ from dataclasses import dataclass
 import comet_ml
 import numpy as np
 from flytekit import Secret, task, workflow
+from flytekit.deck import DeckField
 from flytekitplugins.comet_ml import comet_ml_login
 from sklearn.datasets import load_digits
 from sklearn.linear_model import SGDClassifier
+from sklearn.metrics import hinge_loss
 from sklearn.model_selection import train_test_split
 
 
@@ -25,14 +27,14 @@ class Optimizer:
     batch_size: int = 64
 
 
-@task
+@task(enable_deck=True, deck_fields=(DeckField.SOURCE_CODE, DeckField.INPUT, DeckField.OUTPUT))
 @comet_ml_login(
     project_name="digits",
     workspace="my-team",
     secret=Secret(group="comet-ml", key="comet-ml-api-key"),
 )
 def train(epochs: int, optimizer: Optimizer) -> float:
-    """Train, with the accuracy of every epoch as a metric, and return the last one."""
+    """Train, with accuracy and loss of every epoch as metrics, and return the last accuracy."""
     experiment = comet_ml.get_running_experiment()
     images, labels = load_digits(return_X_y=True)
     train_x, test_x, train_y, test_y = train_test_split(images / 16, labels, test_size=0.25, random_state=0)
@@ -43,7 +45,12 @@ def train(epochs: int, optimizer: Optimizer) -> float:
         for batch in np.array_split(order.permutation(len(train_x)), len(train_x) // optimizer.batch_size):
             model.partial_fit(train_x[batch], train_y[batch], classes=range(10))
         accuracy = float(model.score(test_x, test_y))
-        experiment.log_metric("accuracy", accuracy, step=epoch)
+        metrics = {
+            "accuracy": accuracy,
+            "training_accuracy": float(model.score(train_x, train_y)),
+            "hinge_loss": float(hinge_loss(test_y, model.decision_function(test_x))),
+        }
+        experiment.log_metrics(metrics, step=epoch)
     return accuracy
 
 

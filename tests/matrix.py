@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import tarfile
 import time
 import zipfile
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from comet_server import CometServer, Fault
 from conftest import CANARY
 from faults import RESOLVER, STUCK_STORE, strangers
@@ -139,12 +141,14 @@ class Stage:
         room: The pod's directory.
         pod: The pod.
         signalled: When the pod was sent a signal.
+        first: Whether the pod is the first process of a container, and a child of the one that was started.
     """
 
     comet: CometServer
     room: Path
     pod: RunningPod
     signalled: float | None = None
+    first: bool = False
 
 
 Condition = Callable[[Stage], bool]
@@ -203,7 +207,10 @@ def send(number: signal.Signals) -> Action:
 
     def act(stage: Stage) -> None:
         stage.signalled = time.time()
-        stage.pod.process.send_signal(number)
+        process = stage.pod.process.pid
+        if stage.first:
+            process = int(Path(f"/proc/{process}/task/{process}/children").read_text().split()[0])
+        os.kill(process, number)
 
     return act
 
@@ -227,6 +234,7 @@ class Scenario:
         environment: Further variables of the pod.
         is_async: Whether the task is an `async def`.
         fast: Whether the pod runs through `pyflyte-fast-execute`.
+        first: Whether it is the first process of its container, which survives a signal that it does not handle.
         status: Exit status.
         error: A part of the task's error; empty if it succeeds.
         state: What Comet shows: "finished", "crashed", "running", or "none" if there is no experiment; alternatives are
@@ -260,6 +268,7 @@ class Scenario:
     environment: Mapping[str, str | None] = field(default_factory=dict)
     is_async: bool = False
     fast: bool = False
+    first: bool = False
     status: int = 0
     error: str = ""
     state: str = "finished"
@@ -445,7 +454,11 @@ def play(
             **scenario.environment,
             **({} if plugin else {"WITHOUT_PLUGIN": "1"}),
         }
-        stage = Stage(comet, room, stack.enter_context(_ended(pod.start(command, room, environment))))
+        if scenario.first:
+            _need_containers()
+            command = [*CONTAINER, *command]
+        started = stack.enter_context(_ended(pod.start(command, room, environment)))
+        stage = Stage(comet, room, started, first=scenario.first)
         _direct(scenario, stage)
         ended = time.time()
         run = stage.pod.wait(1)
@@ -458,6 +471,16 @@ def play(
                 # The disks are gone with the pod.
                 shutil.copytree(room / name, room / "kept" / name, symlinks=True)
         return Outcome(scenario, run, raw, comet, seconds, stage.signalled or math.inf)
+
+
+CONTAINER = ["unshare", "--pid", "--fork", "--kill-child"]
+
+
+def _need_containers() -> None:
+    try:
+        subprocess.run([*CONTAINER, "true"], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"a process in a container of its own needs root ({error})")
 
 
 @contextmanager

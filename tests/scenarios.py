@@ -111,7 +111,7 @@ FROM_THE_START = [
         slow=True,
         **archived(),
     ),
-    Scenario(name="slow: 2 s a request", group=START, prepare=always(slow(2))),
+    Scenario(name="slow: 2 s a request", group=START, prepare=always(slow(2)), archive=None, slow=True),
     Scenario(
         name="refused, then the task raises",
         group=START,
@@ -650,6 +650,13 @@ SIGNALS = [
             flyte_status="failed|terminated",
             changes="handlers",
         ),
+        slow=True,
+    ),
+    Scenario(
+        name="SIGTERM to the first process of a container, which survives it",
+        first=True,
+        # By SIGKILL, as without the plugin.
+        **terminated(body=HERE + "time.sleep(60)", status=-signal.SIGKILL, grace=12, signal_limit=14),
         slow=True,
     ),
     Scenario(

@@ -14,11 +14,11 @@ import comet_ml.logging_messages
 import comet_ml.offline
 import pytest
 from comet_server import CometServer
-from flytekit import task
+from flytekit import Deck, task
 from flytekit.core import python_function_task
 from flytekit.core.array_node_map_task import ArrayNodeMapTask
 from flytekit.core.base_task import PythonTask
-from flytekit.core.context_manager import FlyteEntities
+from flytekit.core.context_manager import ExecutionParameters, FlyteEntities
 from flytekit.core.python_auto_container import PythonAutoContainerTask
 from flytekit.core.utils import ClassDecorator
 from flytekit.tools import translator
@@ -80,6 +80,25 @@ def test_comet_knows_the_settings_that_we_let_pass_without_asking() -> None:
 
 def test_comet_s_logger_has_its_handlers_on_itself() -> None:
     assert logging.getLogger("comet_ml").handlers
+
+
+def test_comet_s_metrics_meet_in_one_method_beside_what_was_logged() -> None:
+    experiment = comet_ml.Experiment(disabled=True)
+    assert list(inspect.signature(experiment._log_metric).parameters)[:5] == [
+        "name",
+        "value",
+        "step",
+        "epoch",
+        "include_context",
+    ]
+    assert {"metrics", "params", "context", "curr_step"} <= set(vars(experiment))
+
+
+@pytest.mark.newest
+def test_flytekit_says_whether_a_task_has_decks_and_publishes_them_while_it_runs() -> None:
+    assert isinstance(ExecutionParameters.enable_deck, property)
+    assert callable(Deck.publish)
+    assert isinstance(PythonTask.enable_deck, property)
 
 
 def test_flytekit_copies_a_function_s_attributes_onto_the_task_and_asks_the_task_for_its_config() -> None:
@@ -176,3 +195,15 @@ def test_comet_s_streamer_waits_where_we_bound_it(laptop: CometServer) -> None:
             assert client.retry_session.adapters
     finally:
         experiment.end()
+
+
+def test_comet_s_batches_have_a_lock_that_adding_to_them_does_not_take(laptop: CometServer) -> None:
+    experiment = started(online=True)
+    handler = experiment.streamer.online_streamer.message_handler
+    batches = [value for value in vars(handler).values() if hasattr(value, "accept")]
+    assert {type(batch).__name__ for batch in batches} >= {"ParametersBatch", "MessageBatch"}
+    for batch in batches:
+        assert callable(batch.append)
+        assert "self.lock" not in inspect.getsource(type(batch).append)
+        assert "self.lock" in inspect.getsource(type(batch).accept)
+    experiment.end()

@@ -128,3 +128,38 @@ def test_a_connection_that_comes_back_before_the_end_delivers_everything(laptop:
     online = len(laptop.only_experiment.metrics.get("loss", []))
     assert online == 20 or archived(tmp_path / "work", "loss") == 20
     assert not laptop.only_experiment.alive
+
+
+def test_what_was_logged_last_arrives_last_though_the_server_is_slow(laptop: CometServer) -> None:
+    late: list[Request] = []
+
+    def slow_at_first(request: Request) -> None:
+        if request.path.endswith("/parameter") and not late:
+            late.append(request)
+            time.sleep(3)
+
+    laptop.faults.append(slow_at_first)
+
+    @track()
+    def body(epochs: int) -> None:
+        deadline = time.monotonic() + 10
+        while not late and time.monotonic() < deadline:
+            time.sleep(0.01)
+        comet_ml.get_running_experiment().log_parameter("epochs", 99)
+
+    body(3)
+    assert laptop.only_experiment.parameters["epochs"] == 99
+
+
+@pytest.mark.newest
+def test_a_message_that_the_sdk_forgets_to_send_again_is_in_an_archive(laptop: CometServer, tmp_path: Path) -> None:
+    # It marks one as failed after it has found the connection restored, and sends again what was marked until then.
+    @track()
+    def body() -> None:
+        experiment = comet_ml.get_running_experiment()
+        experiment.log_metric("loss", 1)
+        experiment.streamer.online_streamer.message_handler.on_message_sent_callback(10**6, False, True, "reset")
+        experiment.streamer.server_connection_monitor._has_server_connection = True
+
+    body()
+    assert archived(tmp_path / "work", "loss") == 1

@@ -35,8 +35,8 @@ def test_the_dockerfile_s_install_step_gives_an_environment_that_works(tmp_path:
     subprocess.run(["bash", "-ec", step], check=True, env=environment)
     script = (
         "import flytekitplugins.comet_ml as plugin, importlib.resources as resources\n"
-        "assert resources.files(plugin).joinpath('py.typed').is_file()\n"
-        "assert resources.files(plugin).joinpath('cli/resolver.html').is_file()\n"
+        "files = ('py.typed', 'deck.css', 'cli/resolver.html')\n"
+        "assert all(resources.files(plugin).joinpath(name).is_file() for name in files)\n"
         "print(plugin.comet_ml_login.__name__, plugin.__file__)"
     )
     done = subprocess.run([binaries / "python", "-c", script], capture_output=True, text=True, check=False, cwd="/")

@@ -12,7 +12,8 @@ from comet_server import CometServer
 from conftest import InPod
 from console import links, templates
 from flytekit import Secret, task
-from flytekitplugins.comet_ml import CometLink, comet_ml_login, tracking
+from flytekitplugins.comet_ml import CometLink, comet_ml_login
+from flytekitplugins.comet_ml import session as session_module
 from flytekitplugins.comet_ml.cli.config import platform_config
 from flytekitplugins.comet_ml.experiment_key import SCOPES
 from flytekitplugins.comet_ml.node_id import shortened
@@ -73,13 +74,13 @@ def test_locally_every_call_has_an_experiment_of_its_own(laptop: CometServer, sc
 
 def test_the_session_hears_of_the_scope(comet: CometServer, in_pod: InPod, monkeypatch: pytest.MonkeyPatch) -> None:
     plans: list[SessionPlan] = []
-    session = tracking.Session
+    session = session_module.Session
 
     def noting(sdk: Any, environ: Any, plan: SessionPlan) -> Any:
         plans.append(plan)
         return session(sdk, environ, plan)
 
-    monkeypatch.setattr(tracking, "Session", noting)
+    monkeypatch.setattr(session_module, "Session", noting)
     with in_pod():
         tracked(comet, scope="node")()
         tracked(comet)()

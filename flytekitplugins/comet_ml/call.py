@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import inputs
+from .console import deck_display
 from .credentials import read_api_key
 from .identity import Identity, identify, is_local
 from .plan import SessionPlan, marked
 from .ranks import shared_key
-from .registration import source_file
+from .registration import TemplateConfig, source_file
 from .storage import archive_store
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ __all__ = ["is_local", "session_plan"]
 def session_plan(
     decorator: comet_ml_login,
     function: Callable[..., Any],
+    template: TemplateConfig,
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
     context: Any,
@@ -35,6 +37,7 @@ def session_plan(
     Args:
         decorator: The decorator, with its options.
         function: The function that it decorates.
+        template: What it adds to the task's template, which knows the task.
         args: Arguments of the call.
         kwargs: Arguments of the call.
         context: flytekit's current context.
@@ -43,7 +46,7 @@ def session_plan(
     identity = identify(context, environ, task=f"{function.__module__}.{function.__name__}")
     rank, mark = identity.rank, identity.mark(decorator.scope)
     joins = rank is not None and decorator.ranks == "all"
-    experiment_key, others = _key_and_others(decorator, identity)
+    experiment_key, others, earlier = _key_and_others(decorator, identity)
     if experiment_key is None and joins:
         experiment_key = shared_key(environ)
     credentials = store = None
@@ -78,15 +81,20 @@ def session_plan(
         scope=decorator.scope,
         mark=mark,
         parameters=parameters,
+        earlier_experiments=earlier,
+        show=deck_display(context, template) if rank is None or rank.primary else None,
     )
 
 
-def _key_and_others(decorator: comet_ml_login, identity: Identity) -> tuple[str | None, dict[str, str]]:
+def _key_and_others(decorator: comet_ml_login, identity: Identity) -> tuple[str | None, dict[str, str], dict[str, str]]:
+    """The experiment's key and Others, and the keys of earlier attempts' experiments."""
     others = identity.others(decorator.scope)
     if decorator.experiment_key is not None or identity.local:
-        return decorator.experiment_key, others
+        return decorator.experiment_key, others, {}
     names = {"workspace": decorator.workspace, "project_name": decorator.project_name}
-    previous = identity.previous_experiment_key(**names) if decorator.scope == "attempt" else None
-    if previous is not None:
-        others["flyte_previous_experiment"] = previous
-    return identity.experiment_key(**names, scope=decorator.scope), others
+    key, earlier = identity.experiment_key(**names, scope=decorator.scope), {}
+    if decorator.scope == "attempt":
+        earlier = identity.earlier_experiment_keys(**names)
+        previous = identity.previous_experiment_key(**names)
+        others |= {"flyte_previous_experiment": previous} if previous else {}
+    return key, others, earlier

@@ -115,7 +115,8 @@ def lose_nothing(experiment: Any) -> None:
     """Have an offline archive written at the end also when the server was there and refused something.
 
     The SDK writes one when it has lost the connection. What the server answers with an error (500 and the like) it
-    only logs. Where this SDK has no such streamer, that stays so.
+    only logs; and of what it could not send because the connection broke for a moment, it can forget to try again what
+    it has marked a moment too late. Where this SDK has no such streamer, that stays so.
     """
     streamer: Any = getattr(experiment, "streamer", None)
     online = getattr(streamer, "online_streamer", None)
@@ -129,12 +130,47 @@ def lose_nothing(experiment: Any) -> None:
 
     def wait_for_finish(*args: Any, **kwargs: Any) -> bool:
         # In this order: the connection can be lost while it waits.
-        return bool(wait(*args, **kwargs)) and not refused and streamer.has_connection_to_server()
+        return bool(wait(*args, **kwargs)) and not refused and not failed and streamer.has_connection_to_server()
 
+    failed = _failed_messages(streamer, online)
     online._report_experiment_error, online.wait_for_finish = report_and_note, wait_for_finish
+    for batch in list(getattr(getattr(online, "message_handler", None), "__dict__", {}).values()):
+        if all(hasattr(batch, name) for name in ("accept", "append", "lock")):
+            batch.append = _in_turn(batch.lock, batch.append)
 
 
-def report_nothing(sdk: Any, experiment: Any) -> None:
+def _in_turn(lock: Any, append: Callable[..., Any]) -> Callable[..., Any]:
+    # The SDK takes the lock of a batch when it sends it, and not here: at the end, when a second thread sends as well,
+    # a value that is added meanwhile can be dropped.
+    def append_in_turn(*args: Any, **kwargs: Any) -> Any:
+        with lock:
+            return append(*args, **kwargs)
+
+    return append_in_turn
+
+
+def _failed_messages(streamer: Any, online: Any) -> set[int]:
+    """The numbers of the messages that could not be sent and have not been sent since: a set that changes with them."""
+    failed: set[int] = set()
+    track: Any = getattr(streamer, "_track_message", None)
+    track_batch: Any = getattr(streamer, "_track_messages_batch", None)
+    if track is None or track_batch is None or not hasattr(online, "register_messages_batch_sent_callback"):
+        return failed
+
+    def sent(number: int, delivered: bool, *args: Any, **kwargs: Any) -> None:
+        (failed.discard if delivered else failed.add)(number)
+        track(number, delivered, *args, **kwargs)
+
+    def batch_sent(numbers: list[int], delivered: bool, *args: Any, **kwargs: Any) -> None:
+        (failed.difference_update if delivered else failed.update)(numbers)
+        track_batch(numbers, delivered, *args, **kwargs)
+
+    online.register_message_sent_callback(sent)
+    online.register_messages_batch_sent_callback(batch_sent)
+    return failed
+
+
+def keep_reports_home(sdk: Any, experiment: Any) -> None:
     """Keep the SDK from reporting to Comet's own service what happens to an experiment on another server.
 
     It does not while the settings name that server. But an upload can fail later, when they are again those of the
@@ -143,24 +179,41 @@ def report_nothing(sdk: Any, experiment: Any) -> None:
     reporting: Any = getattr(getattr(sdk, "connection", None), "Reporting", None)
     if not hasattr(reporting, "report"):
         return
-    if not _silent:
+    if not _homes:
         # For good: there is no telling when the last upload has failed.
-        reporting.report = staticmethod(_silencing(reporting.report))
-    _silent.add(experiment.get_key())
+        reporting.report = staticmethod(_reporting_home(sdk, reporting.report))
+    _homes[experiment.get_key()] = setting(sdk, _SERVER)
 
 
-_silent: set[str] = set()
+_SERVER = "comet.url_override"
+_homes: dict[str, Any] = {}
 
 
-def _silencing(report: Callable[..., None]) -> Callable[..., None]:
+def _reporting_home(sdk: Any, report: Callable[..., None]) -> Callable[..., None]:
     parameters = inspect.signature(report)
 
     @functools.wraps(report)
-    def silencing(*args: Any, **kwargs: Any) -> None:
-        if parameters.bind_partial(*args, **kwargs).arguments.get("experiment_key") not in _silent:
+    def reporting_home(*args: Any, **kwargs: Any) -> None:
+        key = parameters.bind_partial(*args, **kwargs).arguments.get("experiment_key")
+        server = setting(sdk, _SERVER)
+        if key not in _homes or _homes[key] == server:
             report(*args, **kwargs)
 
-    return silencing
+    return reporting_home
+
+
+def let_go(experiment: Any) -> None:
+    """Stop the threads that the SDK leaves when an experiment ends without its server: a sender and eight uploaders."""
+    online: Any = getattr(getattr(experiment, "streamer", None), "online_streamer", None)
+    if online is None or not online.is_alive():
+        return
+    try:
+        online._stop_message_queue_processing = True
+        online.stop()
+        uploads = online._file_upload_manager
+        (uploads.shutdown if hasattr(uploads, "shutdown") else uploads.close)()
+    except AttributeError:
+        logger.debug("This comet-ml keeps its threads elsewhere.")
 
 
 def await_connection(experiment: Any, seconds: float) -> None:

@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from . import sdk as comet
-from .delivery import await_connection, hurry
+from .delivery import await_connection, hurry, let_go
 from .log import logger
 from .offline import OfflineArchives
 from .plan import SessionPlan, marked
 from .redaction import SDKLogFilter, masked
 from .running import Slot, began_during
 
-_STATUS = "flyte_status"
+STATUS = "flyte_status"
 _MESSAGE_LENGTH = 1000
 
 _SECONDS_FOR_THE_SERVER_TO_COME_BACK = 12.0
@@ -143,6 +143,7 @@ class End:
         self._ending = experiment
         hurry(experiment, deadline - time.monotonic())
         self._attempt(experiment.end, experiment)
+        let_go(experiment)
         self._attempt(lambda: self._archives.add(comet.archives_of(experiment)), experiment)
         if reports:
             self._attempt(lambda: self._set_state(experiment, outcome, resumed), experiment)
@@ -196,7 +197,7 @@ class End:
             # The other ranks are terminated when one fails: its error is the one to show.
             return
         error, mark = outcome.error, self._plan.mark
-        others: dict[str, str] = {_STATUS: outcome.status}
+        others: dict[str, str] = {STATUS: outcome.status}
         if error is not None:
             others["flyte_error_type"] = type(error).__name__
             others["flyte_error_message"] = self._told(_message(error))[:_MESSAGE_LENGTH]
@@ -224,14 +225,14 @@ class End:
         return [
             str(other["name"])
             for other in others
-            if str(other["name"]).endswith(_STATUS) and other["valueCurrent"] in ("failed", "terminated")
+            if str(other["name"]).endswith(STATUS) and other["valueCurrent"] in ("failed", "terminated")
         ]
 
     def _correct(self, own: Any, outcome: Outcome) -> None:
         if comet.is_offline(own) or own.disabled:
             return
         stored = self._stored(own)
-        stored.log_other(marked(self._plan.mark, _STATUS), outcome.status)
+        stored.log_other(marked(self._plan.mark, STATUS), outcome.status)
         failed = outcome.crashed or (self._plan.mark and self._failures(own))
         stored.set_state("crashed" if failed else "finished")
 

@@ -84,6 +84,21 @@ class Identity:
         node = experiment_key.previous_attempt(self.node or "", self.attempt or "")
         return self._key_of(node, workspace, project_name) if node else None
 
+    def earlier_experiment_keys(self, *, workspace: str, project_name: str) -> dict[str, str]:
+        """The keys of all earlier attempts' experiments by attempt, newest first, as far as the names tell them.
+
+        Args:
+            workspace: Comet workspace.
+            project_name: Comet project.
+        """
+        keys: dict[str, str] = {}
+        node, attempt = self.node or "", self.attempt or ""
+        while (earlier := experiment_key.previous_attempt(node, attempt)) is not None:
+            # Subtasks of a legacy map task count their own.
+            node, attempt = earlier, earlier.rpartition("/" if "/" in earlier else "-")[2]
+            keys[attempt] = self._key_of(node, workspace, project_name)
+        return keys
+
     def _key_of(self, node: str | None, workspace: str, project_name: str) -> str:
         if self.execution is None or node is None:
             return experiment_key.hostname_key(self.hostname, project_name, workspace)

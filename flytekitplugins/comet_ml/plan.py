@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from .experiment_key import Scope
 from .options import EXPERIMENT_CONFIG_ARGUMENTS
+
+if TYPE_CHECKING:
+    from .deck import DeckContent
 
 Mode = Literal["online", "offline", "disabled"]
 """Whether an experiment is sent, written to an archive, or takes every call and does nothing."""
@@ -46,6 +49,9 @@ class SessionPlan:
         scope: What the experiment covers: this attempt alone, all attempts of the node, or the whole execution.
         mark: What tells this node from the others that share the experiment; None if it has one of its own.
         parameters: Gives the parameters to log, none of which contains one of the texts that it is called with.
+        earlier_experiments: Keys of the earlier attempts' experiments by attempt, newest first.
+        show: Shows what is known of the experiments, when the first is started and when all have ended; None where
+            nobody wants to see it.
     """
 
     project_name: str
@@ -70,6 +76,8 @@ class SessionPlan:
     scope: Scope = "attempt"
     mark: str | None = None
     parameters: Callable[[Collection[str]], Mapping[str, Any]] = lambda secrets: {}
+    earlier_experiments: Mapping[str, str] = field(default_factory=dict)
+    show: Callable[[Sequence[DeckContent]], None] | None = None
 
     def login_arguments(self) -> dict[str, Any]:
         """Arguments of `comet_ml.login`, but for the API key."""

@@ -123,6 +123,7 @@ class TemplateConfig:
         secret: The secret to request, if the decorator was given one.
         task: The task, once it is known.
         decorator: The decorator, for those who want to know all its options.
+        from_another_process: Whether this is a copy in a process that was given the function, and not the task.
     """
 
     def __init__(self, link: CometLink, secret: Secret | None, decorator: Any = None) -> None:
@@ -130,6 +131,8 @@ class TemplateConfig:
         self.secret = secret
         self.decorator = decorator
         self.task: PythonTask[Any] | None = None
+        self.from_another_process = False
+        self._decks: bool | None = None
 
     def __call__(self, settings: Any) -> dict[str, str]:
         """The config for the task template: the `get_config` of a tracked task (`flytekit.tools.translator`).
@@ -137,7 +140,7 @@ class TemplateConfig:
         Raises:
             UnsupportedFunctionError: For a lambda, which a pod could not find by its name.
         """
-        task = self._find_task()
+        task = self.find_task()
         if task is None:
             return self.config()
         own: Mapping[str, str] = type(task).get_config(task, settings) or {}
@@ -188,7 +191,7 @@ class TemplateConfig:
         return self.link.config()
 
     def _others(self) -> list[tuple[ClassDecorator, dict[str, str]]]:
-        task = self._find_task()
+        task = self.find_task()
         decorators = class_decorators(task.task_function) if task is not None else []
         # By type: a decorator above this one has this one's method as an attribute of its own.
         return [(decorator, dict(type(decorator).get_extra_config(decorator) or {})) for decorator in decorators]
@@ -215,7 +218,18 @@ class TemplateConfig:
             if key != LINK_TYPE_KEY and self._own.get(key, value) != value
         ]
 
-    def _find_task(self) -> PythonTask[Any] | None:
+    @property
+    def decks(self) -> bool | None:
+        """Whether the task has decks; None where that is not known."""
+        task = self.find_task()
+        if task is None:
+            return self._decks
+        # flytekit 1.12 has only the opposite, which later ones deprecate.
+        enabled = getattr(task, "enable_deck", None)
+        return bool(enabled) if enabled is not None else not getattr(task, "disable_deck", True)
+
+    def find_task(self) -> PythonTask[Any] | None:
+        """The task, if it is one of this process."""
         # flytekit copies this object onto the task, and says nothing of the task to it.
         if self.task is None:
             _introduce_tasks()
@@ -223,7 +237,7 @@ class TemplateConfig:
 
     def __getstate__(self) -> dict[str, Any]:
         # Elastic pickles the function for its workers, which need no task.
-        return {**vars(self), "task": None}
+        return {**vars(self), "task": None, "from_another_process": True, "_decks": self.decks}
 
 
 def _watch_eager_tasks() -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 import threading
 import types
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from .sdk import signature
+from .sdk import give_back_output, signature
 
 _lock = threading.RLock()
 _current: ContextVar[Slot | None] = ContextVar("running_experiment", default=None)
@@ -38,6 +39,7 @@ class Slot:
         closed: Whether whatever is opened in the call is to be disabled.
         passing: Whether an entrance has let a call through, and so lets those pass that the SDK makes in it.
         joins: Whether this SDK's `Experiment()` can continue an experiment that has ended.
+        opened: Called with every experiment that is opened in the call, while the SDK makes it.
     """
 
     def __init__(self, before: Any, outer: Any) -> None:
@@ -48,6 +50,7 @@ class Slot:
         self.closed = False
         self.passing = False
         self.joins = False
+        self.opened: Callable[[Any], None] = lambda experiment: None
 
 
 @contextmanager
@@ -112,6 +115,7 @@ def _set(experiment: Any) -> None:
     slot = _current.get()
     if slot is not None:
         slot.experiment = experiment
+        slot.opened(experiment)
 
 
 def _getter() -> Any:
@@ -135,6 +139,7 @@ _REPLACEMENTS: dict[str, Callable[..., Any]] = {
 }
 _originals: dict[str, Any] = {}
 _replaced: dict[str, Any] = {}
+_streams: dict[str, Any] = {}
 
 
 def _by_context(sdk: Any) -> bool:
@@ -149,6 +154,7 @@ def _process_wide(sdk: Any) -> Any:
 
 
 def _install(sdk: Any) -> None:
+    _streams.update(stdout=sys.stdout, stderr=sys.stderr)
     functions = {name: getattr(getattr(sdk, "config", None), name, None) for name in _REPLACEMENTS}
     # Everybody in the SDK has these functions by reference: only their code is in one place.
     if all(isinstance(f, types.FunctionType) and "experiment" in f.__globals__ for f in functions.values()):
@@ -178,6 +184,8 @@ def _uninstall(sdk: Any) -> None:
         elif vars(getattr(sdk, name))["__init__"] is _replaced[name]:
             setattr(getattr(sdk, name), "__init__", original)  # noqa: B010
     _originals.clear()
+    give_back_output(**_streams)
+    _streams.clear()
 
 
 # The entrances

@@ -13,7 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from . import sdk as comet
-from .delivery import be_patient, little_patience, lose_nothing, report_nothing
+from .delivery import be_patient, keep_reports_home, little_patience, lose_nothing
+from .display import Display
 from .end import End, Outcome, outcome_of
 from .errors import CometTrackingError
 from .log import logger
@@ -45,15 +46,18 @@ class Session:
     Attributes:
         experiment: The experiment that was started; None before, and without `start`.
         mode: Whether it is sent, written to an archive, or disabled.
+        cause: Why an experiment that should be sent is written to an archive; None if it need not be.
     """
 
     def __init__(self, sdk: Any, environ: MutableMapping[str, str], plan: SessionPlan) -> None:
         self.experiment: Any = None
         self.mode: Mode = "online"
+        self.cause: BaseException | None = None
         self._sdk = sdk
         self._environ = environ
         self._plan = plan
         self._log_filter = SDKLogFilter()
+        self._display = Display(plan, self._log_filter)
         self._layer: SettingsLayer
         self._slot: Slot
         self._archives = OfflineArchives(plan.store_archive)
@@ -79,6 +83,7 @@ class Session:
             self._termination = undo.enter_context(before_termination(self._terminate))
             undo.callback(self._begun.set)
             self._slot = undo.enter_context(own_experiment(self._sdk))
+            self._slot.opened = self._display.follow
             undo.enter_context(comet.capturing_no_output(self._slot.outer))
             self._log_filter.install()
             undo.callback(self._log_filter.remove)
@@ -102,8 +107,9 @@ class Session:
                 be_patient(self._sdk, self.experiment)
                 lose_nothing(self.experiment)
                 if urlsplit(server_of(self._sdk, self._plan)).hostname not in COMET_HOSTS:
-                    report_nothing(self._sdk, self.experiment)
+                    keep_reports_home(self._sdk, self.experiment)
             self._prepare_body()
+            self._display.begin(self.experiment, self.mode, self.cause)
             self._undo = undo.pop_all()
         self._begun.set()
 
@@ -182,7 +188,7 @@ class Session:
     def _start(self, unreachable: BaseException | None) -> None:
         starter = Starter(self._sdk, self._plan, self.mode, self._layer, self._log_filter)
         self.experiment = starter.start(unreachable)
-        self.mode = starter.mode
+        self.mode, self.cause = starter.mode, starter.cause
         if self.experiment is None:
             return
         if self._plan.primary:
@@ -228,6 +234,7 @@ class Session:
             # What the body raises then is the doing of the signal.
             outcome = Outcome("terminated")
         self._end.run(self.experiment, outcome, self._plan.end_timeout)
+        self._display.end(outcome, next(iter(self._archives.kept), None), self.cause)
 
     def _terminate(self, seconds: float) -> None:
         """End within a few seconds, called in a thread when the process is about to die."""
@@ -235,4 +242,6 @@ class Session:
         self._begun.wait(seconds / 3)
         if self._end is not None:
             left = deadline - time.monotonic()
-            self._context.copy().run(self._end.run, self.experiment, Outcome("terminated"), left)
+            outcome = Outcome("terminated")
+            self._context.copy().run(self._end.run, self.experiment, outcome, left)
+            self._display.end(outcome, next(iter(self._archives.kept), None), self.cause)

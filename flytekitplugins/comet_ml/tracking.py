@@ -91,7 +91,7 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
 
     The decorated task's body runs with an experiment started, which `comet_ml.get_running_experiment()` returns and
     `comet_ml.start()` and the loggers of Lightning, Transformers and others join. It is ended with the body. The
-    node in the Flyte console links to it.
+    node in the Flyte console links to it, and a task with decks has one of Comet.
 
     Put it below or above ``@task``. The secret need not stand in ``secret_requests``: the decorator asks for it.
 
@@ -215,7 +215,7 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
         self._prepare_for_threads()
         if isinstance(function, PythonFunctionTask):
             return self._decorated_task(function)
-        return self._decorated_function(function)
+        return self._decorated_function(function, self._attributes())
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -249,17 +249,19 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
         if hasattr(function, "COMET_ML_HOST_KEY"):
             raise UnsupportedFunctionError(f"@comet_ml_login is on {name!r} twice; a task has one Comet experiment.")
 
-    def _decorated_function(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def _decorated_function(self, function: Callable[..., Any], attributes: dict[str, Any]) -> Callable[..., Any]:
         if not isinstance(self.log_inputs, bool):
             options.check_input_names(self.log_inputs, inputs.input_names(function), function.__name__)
-        tracked: Callable[..., Any] = tracked_function(function, functools.partial(self._session, function))
-        tracked.__dict__.update(self._attributes())
+        tracked: Callable[..., Any] = tracked_function(
+            function, functools.partial(self._session, function, attributes["get_config"])
+        )
+        tracked.__dict__.update(attributes)
         return tracked
 
     def _decorated_task(self, task: PythonFunctionTask[Any]) -> PythonFunctionTask[Any]:
-        # flytekit has no setter for a task's function.
-        task._task_function = self._decorated_function(task.task_function)
         attributes = self._attributes()
+        # flytekit has no setter for a task's function.
+        task._task_function = self._decorated_function(task.task_function, attributes)
         vars(task).update(attributes)
         attributes["get_config"].task = task
         request_secret(task, attributes["get_config"].secret)
@@ -275,7 +277,9 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
             "get_config": template,
         }
 
-    def _session(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Session:
+    def _session(
+        self, function: Callable[..., Any], template: TemplateConfig, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Session:
         # Here, since a process that only registers tasks needs none of it.
         from .call import is_local, session_plan
         from .session import Session
@@ -287,7 +291,8 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
             _workflow_functions.add(function)
         if function in _workflow_functions:
             raise _on_a_workflow(function.__name__)
-        return Session(_sdk(), os.environ, session_plan(self, function, args, kwargs, context, os.environ))
+        plan = session_plan(self, function, template, args, kwargs, context, os.environ)
+        return Session(_sdk(), os.environ, plan)
 
 
 def _on_a_workflow(name: str) -> UnsupportedFunctionError:

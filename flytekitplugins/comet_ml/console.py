@@ -1,0 +1,104 @@
+"""The Comet deck of a task in the Flyte console: whether there is one, its place among the others, its publication."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+from flytekit import Deck
+from flytekit.core.context_manager import ExecutionParameters, ExecutionState, FlyteContextManager
+from flytekit.core.python_function_task import PythonFunctionTask
+
+from .deck import DeckContent, render
+from .registration import TemplateConfig
+
+DECK_NAME = "Comet"
+
+
+def deck_display(context: Any, template: TemplateConfig) -> Callable[[Sequence[DeckContent]], None] | None:
+    """What shows the experiments of a call in the deck of its task.
+
+    Whether a task has decks, flytekit says twice: in the context of the call, where a task within another one finds
+    the other's answer, and on the task, where the one that a map task maps has its own (a map task never has decks).
+    A worker process of an Elastic task finds no answer in its context: what it puts among its decks, the parent
+    publishes with its own.
+
+    Args:
+        context: flytekit's context of the call.
+        template: What the task adds to its template; it knows the task.
+
+    Returns:
+        None for a task without decks.
+    """
+    parameters = context.user_space_params
+    # There since `Deck.publish`; before, the context says nothing.
+    says = isinstance(parameters, ExecutionParameters) and hasattr(type(parameters), "enable_deck")
+    if says and parameters.enable_deck:
+        return _DeckDisplay(context, template, publishes=True) if template.decks is not False else None
+    unseen = not says or template.from_another_process
+    return _DeckDisplay(context, template, publishes=False) if unseen and template.decks else None
+
+
+class CometDeck(Deck):  # type: ignore[misc]  # flytekit's types are not known everywhere
+    """The deck of one call.
+
+    Attributes:
+        html: The page.
+    """
+
+    html: str = ""
+
+    def __init__(self) -> None:
+        super().__init__(DECK_NAME)
+
+
+class _DeckDisplay:
+    """Shows a call's experiments in a deck, from whatever thread."""
+
+    def __init__(self, context: Any, template: TemplateConfig, *, publishes: bool) -> None:
+        state = context.execution_state
+        self._local = state is None or state.mode is None or state.is_local_execution()
+        if not self._local:
+            # flytekit uploads decks in this mode only, which the body of @dynamic or @eager is not in.
+            state = state.with_params(mode=ExecutionState.Mode.TASK_EXECUTION)
+        self._context = context.with_execution_state(state)
+        self._template = template
+        self._publishes = publishes
+        self._deck: CometDeck | None = None
+
+    def __call__(self, contents: Sequence[DeckContent]) -> None:
+        html = render(contents)
+        with FlyteContextManager.with_context(self._context) as context:
+            self._place(context.user_space_params.decks).html = html
+            if self._publishes and self._is_due({content.state for content in contents}):
+                Deck.publish()
+
+    def _place(self, decks: list[Deck]) -> CometDeck:
+        """The call's deck, the only one of Comet's in the task's list.
+
+        Locally, the tasks of a process have one list of decks, and flytekit shows the last one of a name.
+        """
+        if self._deck is None:
+            self._deck = CometDeck()
+        for deck in list(decks):
+            if isinstance(deck, CometDeck) and deck is not self._deck:
+                with suppress(ValueError):
+                    decks.remove(deck)
+        if not any(deck is self._deck for deck in decks):
+            decks.append(self._deck)
+        return self._deck
+
+    def _is_due(self, states: set[str]) -> bool:
+        """Whether to publish, or leave it to flytekit.
+
+        In a pod, people can look while the task runs. At its end, flytekit publishes all decks: in a pod also after an
+        exception, though not after `sys.exit` or a signal; locally only after success, and never those of `@dynamic`.
+        """
+        if "running" in states:
+            return not self._local
+        return states != {"finished"} or (self._local and self._is_dynamic())
+
+    def _is_dynamic(self) -> bool:
+        mode = getattr(self._template.find_task(), "execution_mode", None)
+        return bool(mode == PythonFunctionTask.ExecutionBehavior.DYNAMIC)

@@ -1,0 +1,253 @@
+"""The plot of a metric's course, as SVG that needs nothing else: no script, no font, no request."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from html import escape
+
+from .metric_history import MetricCourse, MetricPoint
+
+WIDTH, HEIGHT = 360, 160
+_TOP, _RIGHT, _BOTTOM = 10, 14, 30
+_CHARACTER = 5.7
+"""Width of a digit at the size of the labels."""
+
+_DENSE = 160
+"""From so many points on, the line is thinner."""
+
+_MINUS = "\N{MINUS SIGN}"
+_MINUTE, _HOUR = 60.0, 3600.0
+
+
+def plot(course: MetricCourse, label: str, max_points: int = 320) -> str:
+    """An SVG of a metric's values over its steps, or over time where the steps do not tell them apart.
+
+    Where values were not finite the line is broken, and a cross stands at the bottom.
+
+    Args:
+        course: The metric. It has at least one finite value.
+        label: What a screen reader says.
+        max_points: How many points the line may have.
+    """
+    by_step = _has_steps(course)
+    unit, divisor = ("step", 1.0) if by_step else _unit(max(point.seconds for point in course.points))
+
+    def x_of(point: MetricPoint) -> float:
+        return point.step if by_step else point.seconds / divisor
+
+    points = thinned(course.points, max_points)
+    broken = _after_gaps(points, course)
+    points = sorted(points, key=x_of)
+    gaps = [(x_of(first), x_of(last)) for first, last in course.gaps]
+    xs = [x_of(point) for point in points] + [x for gap in gaps for x in gap]
+    x_low, x_high = _range(min(xs), max(xs), pad=not by_step and min(xs) == max(xs))
+    values = ticks_around(*_range(min(p.value for p in points), max(p.value for p in points), pad=True), 4)
+    y_low, y_high, y_ticks = values[0], values[-1], _labels(values)
+    left = 12 + _CHARACTER * max(len(text) for _, text in y_ticks)
+    x_ticks = _labels(ticks(x_low, x_high, 6, whole=by_step))
+
+    def across(x: float) -> float:
+        return left + _share(x, x_low, x_high) * (WIDTH - _RIGHT - left)
+
+    def down(y: float) -> float:
+        return HEIGHT - _BOTTOM - _share(y, y_low, y_high) * (HEIGHT - _BOTTOM - _TOP)
+
+    bottom = HEIGHT - _BOTTOM
+    parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(label)}">']
+    for y, text in y_ticks:
+        parts.append(f'<path class="grid" d="M{_short(left)} {_short(down(y))}H{WIDTH - _RIGHT}"/>')
+        parts.append(f'<text class="y" x="{_short(left - 6)}" y="{_short(down(y) + 3.3)}">{text}</text>')
+    parts.append(f'<path class="axis" d="M{_short(left)} {bottom}H{WIDTH - _RIGHT}"/>')
+    for x, text in _apart(x_ticks, across):
+        parts.append(f'<text class="x" x="{_short(across(x))}" y="{bottom + 13}">{text}</text>')
+    parts.append(f'<text class="unit" x="{WIDTH - _RIGHT}" y="{HEIGHT - 4}">{unit}</text>')
+    line = _line(points, broken, lambda point: across(x_of(point)), lambda point: down(point.value))
+    parts.append(f'<path class="line{" dense" if len(points) > _DENSE else ""}" d="{line}"/>')
+    if gaps:
+        crosses = "".join(_crosses(across(first), across(last), bottom - 5) for first, last in gaps)
+        parts.append(f'<path class="gap" d="{crosses}"/>')
+    newest = max(points, key=lambda point: point.number)
+    parts.append(f'<circle cx="{_short(across(x_of(newest)))}" cy="{_short(down(newest.value))}" r="2.6"/></svg>')
+    return "".join(parts)
+
+
+def thinned(points: Sequence[MetricPoint], max_points: int) -> list[MetricPoint]:
+    """At most about so many of the points: the first, the last, and the lowest and highest of each stretch."""
+    if len(points) <= max_points:
+        return list(points)
+    stretches = max(1, (max_points - 2) // 2)
+    kept = {points[0].number: points[0], points[-1].number: points[-1]}
+    for index in range(stretches):
+        stretch = points[len(points) * index // stretches : len(points) * (index + 1) // stretches]
+        for point in (min(stretch, key=_value), max(stretch, key=_value)):
+            kept[point.number] = point
+    return [kept[number] for number in sorted(kept)]
+
+
+def ticks(low: float, high: float, wanted: int, *, whole: bool = False) -> list[float]:
+    """Round numbers between two numbers, about as many as wanted; the two numbers where there are none.
+
+    Args:
+        low: The lowest.
+        high: The highest.
+        wanted: How many.
+        whole: Whether they are to be whole numbers.
+    """
+    step = _step(low, high, wanted)
+    if step is None:
+        return [low, high] if high > low else [low]
+    step = max(1.0, step) if whole else step
+    first = math.ceil(low / step - 1e-9)
+    found = [number * step for number in range(first, first + 3 * wanted) if number * step <= high + step * 1e-9]
+    return found if len(found) > 1 or whole else [low, high]
+
+
+def _step(low: float, high: float, wanted: int) -> float | None:
+    """Distance of round numbers of which there are about so many between two; None where floats are at their ends."""
+    span = high - low
+    if not 1e-290 < span < 1e290:
+        return None
+    magnitude = 10.0 ** math.floor(math.log10(span / wanted))
+    return min((magnitude * factor for factor in (1, 2, 5, 10)), key=lambda step: abs(math.log(step * wanted / span)))
+
+
+def ticks_around(low: float, high: float, wanted: int) -> list[float]:
+    """Round numbers of which the first is not above, and the last not below a range; its ends where there are none.
+
+    Args:
+        low: The lowest.
+        high: The highest.
+        wanted: About how many.
+    """
+    step = _step(low, high, wanted)
+    if step is None:
+        return [low, high]
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [number * step for number in range(first, max(last, first + 1) + 1)]
+
+
+def number(value: float) -> str:
+    """A number as people write it, to five digits: ``0.97333``, ``1,250``, ``3.2e-5``."""
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "∞" if value > 0 else f"{_MINUS}∞"
+    if value == int(value) and abs(value) < 1e7:
+        return _minus(f"{int(value):,}")
+    return _minus(_plain_exponent(f"{value:.5g}"))
+
+
+def _value(point: MetricPoint) -> float:
+    return point.value
+
+
+def _has_steps(course: MetricCourse) -> bool:
+    steps = [point.step for point in course.points] + [point.step for gap in course.gaps for point in gap]
+    return all(math.isfinite(step) for step in steps) and (len(set(steps)) > 1 or course.count == 1)
+
+
+def _unit(seconds: float) -> tuple[str, float]:
+    if seconds >= 2 * _HOUR:
+        return "hours", _HOUR
+    return ("minutes", _MINUTE) if seconds >= 2 * _MINUTE else ("seconds", 1.0)
+
+
+def _after_gaps(points: Sequence[MetricPoint], course: MetricCourse) -> set[int]:
+    """Numbers of the points before which the line is broken."""
+    starts = sorted(first.number for first, _ in course.gaps)
+    found = set()
+    position = 0
+    for before, after in itertools.pairwise(points):
+        while position < len(starts) and starts[position] < before.number:
+            position += 1
+        if position < len(starts) and starts[position] < after.number:
+            found.add(after.number)
+    return found
+
+
+def _range(low: float, high: float, *, pad: bool) -> tuple[float, float]:
+    if high > low or not pad:
+        return low, high
+    around = abs(low) * 0.1 or 1.0
+    limit = 1.7e308
+    return max(low - around, -limit), min(high + around, limit)
+
+
+def _share(value: float, low: float, high: float) -> float:
+    """Where a value is between two others, from 0 to 1; halved first, since a difference can be infinite."""
+    span = high / 2 - low / 2
+    if span <= 0:
+        return 0.5 if high == low else float(value > low)
+    return min(1.0, max(0.0, (value / 2 - low / 2) / span))
+
+
+def _labels(values: Sequence[float]) -> list[tuple[float, str]]:
+    """Values with their texts, as many digits in each as tell them apart; none twice."""
+    largest = max(abs(value) for value in values)
+    step = min((b - a for a, b in itertools.pairwise(values)), default=0.0)
+    found: dict[str, float] = {}
+    for value in values:
+        if step <= 0 or not math.isfinite(step):
+            text = number(value)
+        elif largest < 1e5 and step >= 1e-4:
+            text = f"{value:,.{max(0, -math.floor(math.log10(step * 1.001)))}f}"
+        else:
+            digits = min(9, max(2, 1 + math.ceil(math.log10(largest / step) + 0.01))) if step > 0 else 5
+            text = _scaled(value) or _plain_exponent(f"{value:.{digits}g}")
+        found.setdefault(_minus(text), value)
+    return [(value, text) for text, value in found.items()]
+
+
+def _scaled(value: float) -> str:
+    """A large round number with its unit: ``20k``, ``1.5M``; empty for others."""
+    for factor, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if factor <= abs(value) < factor * 1e3 and round(value / factor, 1) * factor == value:
+            return f"{value / factor:g}{unit}"
+    return "0" if value == 0 else ""
+
+
+def _plain_exponent(text: str) -> str:
+    mantissa, separator, exponent = text.partition("e")
+    return f"{mantissa}e{int(exponent)}" if separator else text
+
+
+def _minus(text: str) -> str:
+    text = text if text.strip("-0.,") else text.replace("-", "")
+    return text.replace("-", _MINUS, 1) if text.startswith("-") else text
+
+
+def _apart(labels: list[tuple[float, str]], across: Callable[[float], float]) -> list[tuple[float, str]]:
+    """The labels of the horizontal axis that do not touch the one before."""
+    kept: list[tuple[float, str]] = []
+    end = -math.inf
+    for x, text in sorted(labels):
+        half = _CHARACTER * len(text) / 2
+        if across(x) - half >= end:
+            kept.append((x, text))
+            end = across(x) + half + 6
+    return kept
+
+
+def _line(
+    points: Sequence[MetricPoint],
+    broken: set[int],
+    across: Callable[[MetricPoint], float],
+    down: Callable[[MetricPoint], float],
+) -> str:
+    stretches: list[list[str]] = []
+    for point in points:
+        if not stretches or point.number in broken:
+            stretches.append([])
+        stretches[-1].append(f"{_short(across(point))} {_short(down(point))}")
+    # A stretch of one point is a dot: a line without length has round ends too.
+    return "".join(f"M{' '.join(stretch)}{'h0' if len(stretch) == 1 else ''}" for stretch in stretches)
+
+
+def _crosses(first: float, last: float, y: float) -> str:
+    """A cross at both ends of a stretch, and a line between."""
+    ends = "".join(f"M{_short(x - 2.5)} {_short(y - 2.5)}l5 5m-5 0l5 -5" for x in dict.fromkeys((first, last)))
+    return f"{ends}M{_short(first)} {_short(y)}H{_short(last)}"
+
+
+def _short(coordinate: float) -> str:
+    return f"{coordinate:.1f}".removesuffix(".0")
