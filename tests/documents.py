@@ -40,6 +40,11 @@ def blocks(*languages: str) -> list[Block]:
     return [block for block in found if not languages or block.language in languages]
 
 
+def is_excerpt(block: Block) -> bool:
+    """Whether a block is a part of an example, which is run where the examples are."""
+    return any(block.text in example.read_text(encoding="utf-8") for example in (ROOT / "examples").glob("*.py"))
+
+
 def _blocks(page: Path) -> Iterator[Block]:
     text = page.read_text(encoding="utf-8")
     for match in re.finditer(r"^( *)```(\w*)([^\n]*)\n(.*?)^\1```$", text, re.DOTALL | re.MULTILINE):

@@ -23,7 +23,7 @@ import pytest
 import yaml
 from comet_server import CometServer
 from conftest import CANARY
-from documents import PAGES, ROOT, Block, anchors, blocks, headings, links, prose
+from documents import PAGES, ROOT, Block, anchors, blocks, headings, is_excerpt, links, prose
 from flytekit.core.workflow import WorkflowBase
 from flytekit.image_spec.image_spec import ImageBuildEngine
 from flytekitplugins.comet_ml import comet_ml_login, errors
@@ -38,6 +38,9 @@ OPTIONS = {
     for parameter in list(inspect.signature(comet_ml_login.__init__).parameters.values())[1:]
     if parameter.kind is not parameter.VAR_KEYWORD
 }
+
+
+PYTHON = [block for block in blocks("python") if not is_excerpt(block)]
 
 
 def page(name: str) -> str:
@@ -56,7 +59,7 @@ def test_every_block_is_of_a_language_that_is_checked_here() -> None:
     assert strange == []
 
 
-@pytest.mark.parametrize("block", blocks("python"), ids=str)
+@pytest.mark.parametrize("block", PYTHON, ids=str)
 def test_a_block_of_python_runs(
     block: Block, laptop: CometServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,7 +100,7 @@ def loaded(block: Block, directory: Path) -> Any:
 @pytest.mark.newest
 def test_a_type_checker_has_nothing_to_say_about_the_python(tmp_path: Path) -> None:
     pytest.importorskip("pyright")
-    for block in blocks("python"):
+    for block in PYTHON:
         (tmp_path / (re.sub(r"\W", "_", str(block)) + ".py")).write_text(block.text)
     # get_running_experiment() is None only where no experiment runs, which the body of a tracked task is not.
     # In a workflow, a task's result is a promise to flytekit, and what the task returns to everybody else.
@@ -113,7 +116,7 @@ def test_a_type_checker_has_nothing_to_say_about_the_python(tmp_path: Path) -> N
     command = ["-m", "pyright", "--outputjson", "--pythonpath", sys.executable, "-p", str(tmp_path)]
     done = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False)
     report = json.loads(done.stdout)
-    assert report["summary"]["filesAnalyzed"] == len(blocks("python"))
+    assert report["summary"]["filesAnalyzed"] == len(PYTHON)
     found = [entry for entry in report["generalDiagnostics"] if entry["severity"] == "error"]
     assert [(Path(entry["file"]).name, entry["message"]) for entry in found] == []
 
@@ -295,32 +298,45 @@ def test_every_command_is_in_the_reference_with_its_options() -> None:
 # Troubleshooting
 
 
-def messages() -> list[str]:
-    """Every text in the source, with {} where a name or value is put in."""
-    found = []
-    for file in PACKAGE.rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                found.append(re.sub(r"%[.\d]*[srdfi]", "{}", node.value))
-            elif isinstance(node, ast.JoinedStr):
-                parts = [part.value if isinstance(part, ast.Constant) else "{}" for part in node.values]
-                found.append("".join(map(str, parts)))
-    return found
+def text_of(node: ast.expr) -> str | None:
+    """A text of the source, with {} where a name or value is put in."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return re.sub(r"%[.\d]*[srdfi]", "{}", node.value)
+    if isinstance(node, ast.JoinedStr):
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
+    return None
 
 
-TEXTS = [heading.strip("` ") for heading in headings(DOCS / "troubleshooting.md") if heading.startswith("``")]
+def nodes(kind: type) -> list[Any]:
+    trees = [ast.parse(file.read_text()) for file in sorted(PACKAGE.rglob("*.py"))]
+    return [node for tree in trees for node in ast.walk(tree) if isinstance(node, kind)]
 
 
-@pytest.mark.parametrize("text", TEXTS)
-def test_a_heading_of_troubleshooting_is_a_text_of_the_source(text: str) -> None:
-    # A placeholder may stand for a text with further ones in it.
-    parts = [re.escape(part) for part in re.split(r"<[^>]*>", text)]
-    matcher = re.compile(r"[\s\S]*?\{\}[\s\S]*?".join(parts))
-    assert any(matcher.search(message) for message in messages())
+def matcher(heading: str) -> re.Pattern[str]:
+    """What finds a heading in a text: <...> in it stands for anything."""
+    return re.compile(r"[\s\S]+?".join(re.escape(part) for part in re.split(r"<[^>]*>", heading)))
 
 
-def test_troubleshooting_has_such_headings() -> None:
-    assert len(TEXTS) > 30
+HEADINGS = [heading.strip("` ") for heading in headings(DOCS / "troubleshooting.md") if heading.startswith("``")]
+
+
+@pytest.mark.parametrize("heading", HEADINGS)
+def test_a_heading_of_troubleshooting_is_a_text_of_the_source(heading: str) -> None:
+    texts = [text_of(node) or "" for node in [*nodes(ast.Constant), *nodes(ast.JoinedStr)]]
+    assert any(matcher(heading).search(text) for text in texts)
+
+
+def test_every_error_and_warning_of_the_source_has_a_heading_in_troubleshooting() -> None:
+    ours = {name for name, value in vars(errors).items() if inspect.isclass(value)}
+    said = [
+        text
+        for node in nodes(ast.Call)
+        if ast.unparse(node.func) in {*ours, "logger.warning", "logger.error"} and node.args
+        for text in [text_of(node.args[0])]
+        if text is not None
+    ]
+    assert len(said) > 50
+    assert [text for text in said if not any(matcher(heading).search(text) for heading in HEADINGS)] == []
 
 
 # The drawing
