@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check faults oldest docs clean
+.PHONY: demo test check faults oldest examples-full docs clean
 
 demo: $(READY)
 	@if [ -n "$$COMET_API_KEY" ]; then \
@@ -40,6 +40,15 @@ oldest:
 	.venv-oldest/bin/uv pip install -q --python .venv-oldest/bin/python -r tests/oldest-requirements.txt -e .
 	.venv-oldest/bin/python -m pytest -n $(JOBS) -m "not newest"
 
+# The examples whose frameworks take long to install, in an environment of their own (1.8 GB).
+examples-full:
+	python=$$(./.ci/python) && $$python -m venv .venv-full
+	.venv-full/bin/pip install -q --upgrade pip
+	.venv-full/bin/pip install -q -e . -r tests/full-requirements.txt
+	# Its wheel has it bring NCCL (several hundred MB), which is for GPUs.
+	.venv-full/bin/pip install -q --no-deps "xgboost<4"
+	.venv-full/bin/python -m pytest tests/test_examples.py -m full
+
 # The documentation, in build/site; a dead link or anchor fails it.
 docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --clean
@@ -51,4 +60,4 @@ $(READY): setup.py dev-requirements.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .venv-oldest .cometml-runs .pytest_cache .mypy_cache .ruff_cache build *.egg-info
+	rm -rf $(VENV) .venv-oldest .venv-full .cometml-runs .pytest_cache .mypy_cache .ruff_cache build *.egg-info

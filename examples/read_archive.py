@@ -8,11 +8,12 @@ import json
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 
-def read(archive: Path) -> dict[str, dict]:
+def read(archive: Path) -> dict[str, dict[str, Any]]:
     """Others and parameters (the last value of each) and metrics (all values) by name."""
-    found: dict[str, dict] = {"others": {}, "parameters": {}, "metrics": {}}
+    found: dict[str, dict[str, Any]] = {"others": {}, "parameters": {}, "metrics": {}}
     with zipfile.ZipFile(archive) as content:
         messages = [json.loads(line) for line in content.read("messages.json").splitlines()]
     for message in messages:

@@ -28,6 +28,7 @@ def log_nothing_of_the_machine() -> None:
 def started(*, online: bool = False, key: str = KEY) -> Any:
     """An experiment as the plugin starts it."""
     log_nothing_of_the_machine()
+    sdk.forget_clients(comet_ml)  # those of the last test's server
     where = sdk.start_arguments(comet_ml, workspace="my-team", project_name="digits")
     return comet_ml.start(**where, online=online, experiment_key=key)
 
@@ -64,7 +65,6 @@ print("printed before")
 offline_runs.losses(range({delivered}))(experiment)
 sys.stdin.readline()
 offline_runs.losses(range({delivered}, {steps}))(experiment)
-experiment.log_asset_data("after", name="after.txt")
 print("printed after")
 experiment.log_other("flyte_status", "failed")
 # The SDK writes no archive if it notices only while it ends.

@@ -124,8 +124,8 @@ def test_an_archive_of_a_run_that_was_partly_delivered_adds_what_is_missing(
     assert upload.status == 0
     assert list(laptop.experiments) == [KEY]
     assert points_of(experiment) == once(range(300))
-    assert sorted(asset["fileName"] for asset in experiment.assets.values()) == ["after.txt", "before.txt"]
-    assert len(experiment.uploads) == 2
+    assert [asset["fileName"] for asset in experiment.assets.values()] == ["before.txt"]
+    assert len(experiment.uploads) == 1
     assert experiment.output.count("printed before\n") == 1
     assert experiment.output.count("printed after\n") == 1
     assert experiment.html == "<b>before</b>"
@@ -133,25 +133,25 @@ def test_an_archive_of_a_run_that_was_partly_delivered_adds_what_is_missing(
     assert "(crashed)" in upload.out[0]
 
 
-@pytest.mark.parametrize(
-    "statuses,state",
-    [
-        ([], "finished"),
-        (["failed"], "crashed"),
-        (["terminated"], "crashed"),
-        (["failed", "finished"], "finished"),
-    ],
-)
-def test_the_experiment_shows_how_the_run_ended(
-    sender: Sender, comet: CometServer, tmp_path: Path, statuses: list[str], state: str
-) -> None:
-    def log(experiment: Any) -> None:
-        for status in statuses:
-            experiment.log_other("flyte_status", status)
-        experiment.log_metric("loss", 1)
+def test_the_experiment_shows_how_the_run_ended(sender: Sender, comet: CometServer, tmp_path: Path) -> None:
+    runs = {
+        "well": ([], "finished"),
+        "failed": (["failed"], "crashed"),
+        "terminated": (["terminated"], "crashed"),
+        "resumed": (["failed", "finished"], "finished"),
+    }
+    for name, (statuses, _) in runs.items():
 
-    assert sender.send(archived(tmp_path / "raw", log)).status == 0
-    assert comet.only_experiment.states[-1] == state
+        def log(experiment: Any, statuses: list[str] = statuses) -> None:
+            for status in statuses:
+                experiment.log_other("flyte_status", status)
+            experiment.log_metric("loss", 1)
+
+        archived(tmp_path / "raw", log, key=name.ljust(32, "0"))
+    assert sender.send(tmp_path / "raw").status == 0
+    assert {key.rstrip("0"): experiment.states[-1] for key, experiment in comet.experiments.items()} == {
+        name: state for name, (_, state) in runs.items()
+    }
 
 
 def test_metrics_that_the_server_refuses_are_a_failure_although_the_sdk_reports_success(
@@ -177,13 +177,26 @@ def test_an_asset_that_the_server_refuses_is_a_failure(sender: Sender, comet: Co
     archive = archived(tmp_path / "raw", log_everything)
 
     def refuse(request: Request) -> Answer | None:
-        return (500, {"msg": "no"}) if request.path.endswith("/asset/upload") else None
+        return (400, {"msg": "no"}) if request.path.endswith("/asset/upload") else None
 
     with comet.fault(refuse):
-        assert sender.send(archive, COMET_HTTP_SESSION_RETRY_TOTAL="0").status == 1
+        assert sender.send(archive).status == 1
     assert sender.send(archive).status == 0
     assert len(comet.only_experiment.uploads) == 1
     assert points_of(comet.only_experiment) == once(range(100))
+
+
+def test_metrics_that_the_sdk_leaves_out_are_a_failure(sender: Sender, comet: CometServer, tmp_path: Path) -> None:
+    whole = archived(tmp_path / "raw", losses(range(3)))
+    path = tmp_path / "archive.zip"
+    with zipfile.ZipFile(whole) as archive, zipfile.ZipFile(path, "w") as copy:
+        copy.writestr("experiment.json", archive.read("experiment.json"))
+        copy.writestr(
+            "messages.json", archive.read("messages.json").replace(b'"metricValue":0.25', b'"metricValue":[1]')
+        )
+    upload = sender.send(path)
+    assert upload.status == 1
+    assert "was not taken whole: An invalid metric message has been detected" in upload.err[0]
 
 
 def test_every_value_of_a_metric_is_sent_however_many_there_are(
@@ -309,24 +322,24 @@ def of_a_newer_sdk(path: Path) -> None:
         copy.writestr("messages.json", archive.read("messages.json").decode() + hologram)
 
 
-@pytest.mark.parametrize(
-    "write,reason",
-    [
-        (no_zip, "is no offline archive: it is no zip file"),
-        (other_zip, "is a zip file, but no offline archive of the Comet SDK"),
-        (empty_zip, "is an empty archive"),
-        (cut_off, "is damaged"),
-        (of_a_newer_sdk, "holds what comet-ml"),
-    ],
-)
-def test_a_file_that_cannot_be_sent_is_refused_with_the_reason(
-    sender: Sender, comet: CometServer, tmp_path: Path, write: Any, reason: str
+def test_files_that_cannot_be_sent_are_refused_with_the_reason_in_one_line_each(
+    sender: Sender, comet: CometServer, tmp_path: Path
 ) -> None:
-    write(tmp_path / "archive.zip")
-    upload = sender.send(tmp_path / "archive.zip")
+    reasons = {
+        no_zip: "is no offline archive: it is no zip file",
+        other_zip: "is a zip file, but no offline archive of the Comet SDK",
+        empty_zip: "is an empty archive",
+        cut_off: "is damaged",
+        of_a_newer_sdk: "holds what comet-ml",
+    }
+    paths = [tmp_path / f"{write.__name__}.zip" for write in reasons]
+    for write, path in zip(reasons, paths, strict=True):
+        write(path)
+    upload = sender.send(*paths)
     assert (upload.status, upload.out) == (1, [])
-    (line,) = upload.err
-    assert line.startswith(f"{tmp_path}/archive.zip: not sent: {reason}")
+    assert len(upload.err) == len(paths)
+    for line, path, reason in zip(upload.err, paths, reasons.values(), strict=True):
+        assert line.startswith(f"{path}: not sent: {reason}")
     assert comet.experiments == {}
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from .archive import Message, name_of_metric
 
-Point = tuple[str, int | None, float | str, int]
+Point = tuple[str, float | str | None, float | str, float | str]
 """A value of a metric: name, step, value, and the time when it was logged in milliseconds since the epoch."""
 
 
@@ -40,7 +40,7 @@ class Delivered:
 
 def point(name: str, step: Any, value: Any, timestamp: Any) -> Point:
     """A value of a metric as it can be compared: the server gives back numbers as texts."""
-    return name, None if step is None else int(step), _comparable(value), int(timestamp or 0)
+    return name, None if step is None else _comparable(step), _comparable(value), _comparable(timestamp)
 
 
 def points_of(metrics: Iterable[Mapping[str, Any]]) -> Counter[Point]:

@@ -7,6 +7,7 @@ done all the same.
 from __future__ import annotations
 
 import contextvars
+import functools
 import threading
 import time
 import traceback
@@ -113,9 +114,10 @@ class End:
         began = began_during(self._sdk, self._slot)
         for experiment in began:
             if experiment.ended:
-                if experiment is own and outcome.crashed:
-                    # The body has ended it, and failed after that.
-                    self._within(deadline, lambda: self._attempt(lambda: self._correct(own, outcome), own))
+                if outcome.crashed and self._is_the_task_s(experiment, own):
+                    # The body, or a logger in it, has ended it, and the task failed after that.
+                    correct = functools.partial(self._correct, experiment, outcome)
+                    self._within(deadline, functools.partial(self._attempt, correct, experiment))
                 continue
             # Where the process is about to die, a last part of the time is for the archive.
             in_time = deadline - (0.2 * (deadline - time.monotonic()) if outcome.status == "terminated" else 0)
@@ -127,6 +129,10 @@ class End:
         # A moment to say so if it is not enough.
         self._archive_what_is_there(left_open, seconds - 0.2)
         return bool(began)
+
+    def _is_the_task_s(self, experiment: Any, own: Any) -> bool:
+        # A logger can have opened it, under the same key, as another object.
+        return experiment.get_key() in (self._plan.experiment_key, own.get_key() if own is not None else None)
 
     def _end_one(self, experiment: Any, own: Any, outcome: Outcome, deadline: float) -> None:
         resumed = comet.is_resumed(experiment)

@@ -166,11 +166,11 @@ def _install(sdk: Any) -> None:
         entrance = getattr(sdk, name, None)
         if isinstance(entrance, type) and "__init__" in vars(entrance):
             _originals[name] = vars(entrance)["__init__"]
-            _replaced[name] = _entrance(sdk, entrance, _originals[name])
+            _replaced[name] = _in_no_file(_entrance(sdk, entrance, _originals[name]))
             setattr(entrance, "__init__", _replaced[name])  # noqa: B010
     if type(sdk) is types.ModuleType:
         _originals["start"] = sdk.start
-        _replaced["start"] = _start(sdk, sdk.start)
+        _replaced["start"] = _in_no_file(_start(sdk, sdk.start))
         setattr(sdk, "start", _replaced["start"])  # noqa: B010
 
 
@@ -189,6 +189,12 @@ def _uninstall(sdk: Any) -> None:
 
 
 # The entrances
+
+
+def _in_no_file(entrance: Any) -> Any:
+    """Have an entrance stand in no file: the SDK takes the first on the stack that is not its own for the source."""
+    entrance.__code__ = entrance.__code__.replace(co_filename=f"<{__name__}>")
+    return entrance
 
 
 def _can_join(sdk: Any) -> bool:
@@ -214,7 +220,8 @@ def _start(sdk: Any, original: Callable[..., Any]) -> Callable[..., Any]:
             return original(*args, **kwargs)
         given = parameters.bind_partial(*args, **kwargs).arguments
         if given.get("mode") == "create" or _is_another(slot, given):
-            return _beside(slot, lambda: original(*args, **kwargs))
+            with _beside(slot):
+                return original(*args, **kwargs)
         for name, value in slot.arguments.items():
             if given.get(name) is None and name in parameters.parameters:
                 kwargs[name] = value
@@ -245,7 +252,8 @@ def _entrance(sdk: Any, entrance: type, original: Callable[..., Any]) -> Callabl
         elif slot.experiment is None or slot.passing or given.get("disabled"):
             original(self, *args, **kwargs)
         elif _is_another(slot, {**given, "experiment_key": key}) or given.get("step_copy") is not None:
-            _beside(slot, lambda: original(self, *args, **kwargs))
+            with _beside(slot):
+                original(self, *args, **kwargs)
         elif not slot.experiment.ended and _alias(sdk, self, slot.experiment):
             sdk.config.set_global_experiment(self)
         elif slot.joins and entrance is not existing:
@@ -281,14 +289,15 @@ def _is_another(slot: Slot, given: dict[str, Any]) -> bool:
 _DISTINGUISHING = ("experiment_key", "project", "project_name", "workspace")
 
 
-def _beside(slot: Slot, open_it: Callable[[], Any]) -> Any:
+@contextmanager
+def _beside(slot: Slot) -> Iterator[None]:
     """Open another experiment: the call's own is ended first, since the SDK would drop what it has not sent."""
     if not slot.experiment.ended:
         slot.experiment.end()
     exported = os.environ.pop("COMET_EXPERIMENT_KEY", None)
     try:
         with _passing(slot):
-            return open_it()
+            yield
     finally:
         if exported is not None:
             os.environ["COMET_EXPERIMENT_KEY"] = exported

@@ -46,12 +46,9 @@ def send(path: Path, *, api_key: str, workspace: str | None, project_name: str |
 
 
 def message_types() -> frozenset[str]:
-    """The types of messages that this SDK can send; empty if that cannot be told."""
-    try:
-        classes = vars(importlib.import_module("comet_ml.messages")).values()
-    except ImportError:
-        return frozenset()
-    types = (getattr(a_class, "type", None) for a_class in classes if isinstance(a_class, type))
+    """The types of messages that this SDK's upload knows: it can log more. Empty if it does not tell."""
+    offline = vars(importlib.import_module("comet_ml.offline"))
+    types = (getattr(value, "type", None) for name, value in offline.items() if name.endswith("Message"))
     return frozenset(name for name in types if isinstance(name, str))
 
 

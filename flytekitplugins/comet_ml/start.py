@@ -141,7 +141,11 @@ class Starter:
         if plan.login_kwargs.get("mode") is not None:
             arguments["mode"] = plan.login_kwargs["mode"]
         arguments["online"] = self.mode == "online"
-        return self._sdk.start(**arguments, experiment_config=self._config())
+        experiment = self._sdk.start(**arguments, experiment_config=self._config())
+        if "disable_auto_logging" in plan.login_kwargs and comet.setting(self._sdk, "comet.disable_auto_logging"):
+            # The SDK reads this setting when it is imported, and not again.
+            experiment.disable_mp()
+        return experiment
 
     def _config(self) -> Any:
         config = self._sdk.ExperimentConfig(**self._plan.config_arguments())

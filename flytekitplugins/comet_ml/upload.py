@@ -100,11 +100,11 @@ class Uploader:
             CometTrackingError: A subclass, if the server refuses key, workspace or project.
         """
         known = sdk_offline.message_types()
-        if known and archive.types - known:
+        unknown = ", ".join(sorted(archive.types - known)) if known else ""
+        if unknown:
             raise ArchiveError(
-                f"holds what comet-ml {self._sdk.__version__} does not know "
-                f"({', '.join(sorted(archive.types - known))}): it was written by a newer one. Run `pip install "
-                "--upgrade comet-ml` and send it again."
+                f"holds what comet-ml {self._sdk.__version__} cannot send ({unknown}): run `pip install --upgrade "
+                "comet-ml` and send it again."
             )
         mark = f"flyte_archive_{archive.digest[:16]}"
         with sdk_offline.hearing_of_losses(self._secrets) as losses, self._understood(archive):
@@ -164,7 +164,10 @@ class Uploader:
 
     def _all_metrics(self, archive: Archive) -> dict[str, str]:
         """The setting by which the SDK sends every value of a metric, as an online run does, and not a sample."""
-        name, most = "COMET_OFFLINE_SAMPLING_SIZE", max(archive.metrics.values(), default=0)
+        name, values = "COMET_OFFLINE_SAMPLING_SIZE", Counter[str]()
+        for (metric, _), count in archive.metrics.items():
+            values[metric] += count
+        most = max(values.values(), default=0)
         if name in os.environ or most <= _number(comet.setting(self._sdk, "comet.offline_sampling_size")):
             return {}
         return {name: str(most)}

@@ -54,7 +54,7 @@ def _send_all(uris: tuple[str, ...], directory: Path) -> bool:
     """Send everything, and say whether something failed."""
     try:
         uploader = Uploader(importlib.import_module("comet_ml"), directory)
-    except CometTrackingError as error:
+    except Exception as error:
         for uri in uris:
             _report_failure(uri, error)
         return True
@@ -77,23 +77,25 @@ def _send_all(uris: tuple[str, ...], directory: Path) -> bool:
 
 def _archives_of(uri: str) -> list[str]:
     """The archives at a URI: itself, or those in the directory that it is."""
-    filesystem = _file_access().get_filesystem_for_path(uri)
+    filesystem = _filesystem(uri)
     if not filesystem.isdir(uri):
+        if uri.endswith("/"):
+            raise ArchiveError("there is no such directory.")
         return [uri]
     found = [entry["name"] for entry in filesystem.ls(uri, detail=True) if entry["type"] == "file"]
     archives = sorted(name for name in found if name.endswith(".zip"))
     if not archives:
         raise ArchiveError("is a directory without archives (*.zip).")
-    is_local = "file" in (filesystem.protocol if isinstance(filesystem.protocol, tuple) else (filesystem.protocol,))
-    return archives if is_local else [filesystem.unstrip_protocol(name) for name in archives]
+    return archives if _is_local(uri) else [filesystem.unstrip_protocol(name) for name in archives]
 
 
 def _send(uri: str, uploader: Uploader, directory: Path) -> Sent:
     with tempfile.TemporaryDirectory(dir=directory) as fetched:
-        access = _file_access()
-        path = Path(access.strip_file_header(uri)) if not access.is_remote(uri) else Path(fetched) / uri.split("/")[-1]
-        if access.is_remote(uri):
-            access.get_data(uri, str(path))
+        if _is_local(uri):
+            path = Path(FlyteContextManager.current_context().file_access.strip_file_header(uri))
+        else:
+            path = Path(fetched) / uri.rpartition("/")[2]
+            _filesystem(uri).get_file(uri, str(path))
         archive = read_archive(path)
         if archive.damaged:
             click.echo(
@@ -102,8 +104,16 @@ def _send(uri: str, uploader: Uploader, directory: Path) -> Sent:
         return uploader.send(archive)
 
 
-def _file_access() -> Any:
-    return FlyteContextManager.current_context().file_access
+def _filesystem(uri: str) -> Any:
+    """The file system of a URI, with the credentials that flytekit finds for it.
+
+    Its `get_data` would leave the connection of a blob store open, and complain of that when the process ends.
+    """
+    return FlyteContextManager.current_context().file_access.get_filesystem_for_path(uri)
+
+
+def _is_local(uri: str) -> bool:
+    return not FlyteContextManager.current_context().file_access.is_remote(uri)
 
 
 def _report(uri: str, sent: Sent) -> None:
@@ -117,7 +127,7 @@ def _report(uri: str, sent: Sent) -> None:
 def _report_failure(uri: str, error: Exception) -> None:
     if isinstance(error, CometTrackingError):
         reason = str(error)
-    elif isinstance(error, FileNotFoundError) or type(error).__name__ == "FlyteDataNotFoundException":
+    elif isinstance(error, FileNotFoundError):
         reason = "there is no such file."
     else:
         reason = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
