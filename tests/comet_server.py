@@ -338,6 +338,8 @@ class _HTTPServer(ThreadingHTTPServer):
 def _handler(server: CometServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # An answer goes out in two writes: without this, the second waits for the client's delayed acknowledgement.
+        disable_nagle_algorithm = True
 
         def log_message(self, format: str, *args: Any) -> None:
             """Nothing on standard error."""

@@ -210,3 +210,13 @@ def test_comet_s_batches_have_a_lock_that_adding_to_them_does_not_take(laptop: C
         assert "self.lock" not in inspect.getsource(type(batch).append)
         assert "self.lock" in inspect.getsource(type(batch).accept)
     experiment.end()
+
+
+def test_comet_s_queue_sends_an_other_by_a_function_of_the_experiment_s_client(laptop: CometServer) -> None:
+    experiment = comet_ml.start(**sdk.start_arguments(comet_ml, workspace="my-team", project_name="digits"))
+    sent: list[dict[str, object]] = []
+    sdk.replace_sender_of_others(experiment, lambda send: lambda **kwargs: (sent.append(kwargs), send(**kwargs))[1])
+    experiment.log_other("mine", "1")
+    experiment.end()
+    assert {"experiment_key": experiment.get_key(), "key": "mine", "value": "1"} in sent
+    assert laptop.only_experiment.others["mine"] == "1"

@@ -77,6 +77,8 @@ def test_an_upload_that_fails_late_is_reported_to_nobody_else(
     with CometServer() as other:
         monkeypatch.setenv("COMET_URL_OVERRIDE", f"{other.url}/clientlib/")
         comet_ml.connection.Reporting.report(**reports, experiment_key=keys[0])
-        assert other.requests == []
+        # An experiment of another test may have something to report as well.
+        assert keys[0] not in [request.headers.get("x-comet-debug-experiment-key") for request in other.requests]
+        before = len(other.requests)
         comet_ml.connection.Reporting.report(**reports, experiment_key="k" * 32)
-        assert len(other.requests) == 1
+        assert len(other.requests) > before

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from types import ModuleType
+from types import MethodType, ModuleType
 from typing import Any
 
 from .errors import (
@@ -216,6 +216,19 @@ def archives_of(experiment: Any) -> list[str]:
     if not is_offline(experiment):
         return []
     return sorted(glob.glob(os.path.join(glob.escape(experiment.offline_directory), f"{experiment.get_key()}*.zip")))
+
+
+def replace_sender_of_others(experiment: Any, replacement: Callable[[Callable[..., Any]], Any]) -> None:
+    """Replace the function by which an experiment's queue sends an Other: called with `key` and `value` among others.
+
+    Args:
+        experiment: An experiment that has started, online.
+        replacement: Makes the new function from the old one.
+    """
+    client = getattr(experiment, "rest_api_client", None)
+    send = getattr(client, "log_experiment_other", None)
+    if client is not None and isinstance(send, MethodType):
+        client.log_experiment_other = replacement(send)
 
 
 def silence_state(experiment: Any) -> None:

@@ -6,6 +6,7 @@ import tempfile
 from typing import Any
 
 from . import sdk as comet
+from .ahead import send_ahead
 from .errors import CometTrackingError, InvalidExperimentKeyError, ServerUnavailableError
 from .log import logger
 from .offline import UPLOAD_COMMAND
@@ -163,10 +164,13 @@ class Starter:
         plan = self._plan
         try:
             resumed = comet.is_resumed(experiment)
-            experiment.log_others(dict(plan.others))
-            experiment.log_other("Created from", plan.login_kwargs.get("source") or "flyte")
-            if plan.name and not resumed and not self._has_name():
-                experiment.set_name(plan.name)
+            others = {**plan.others, "Created from": plan.login_kwargs.get("source") or "flyte"}
+            name = plan.name if not resumed and not self._has_name() else None
+            if self.mode == "online":
+                send_ahead(experiment, {**others, **({"Name": name} if name else {})})
+            experiment.log_others(others)
+            if name:
+                experiment.set_name(name)
             if plan.source_file and (not resumed if self._logs_code is None else self._logs_code):
                 experiment.set_filename(plan.source_file)
                 experiment.log_code(file_name=plan.source_file)
