@@ -146,6 +146,8 @@ def test_a_command_is_one_with_the_options_that_it_has(block: Block, line: str) 
     elif words[0] == "export":
         assert re.fullmatch(r"COMET_[A-Z_]+=\S+", words[1])
     elif words[0] == "comet":
+        if words[1] == "login" and not hasattr(comet_ml, "login"):
+            pytest.skip("the oldest SDK has it as `comet init`")
         check_options([str(Path(sys.executable).with_name("comet")), words[1]], words[2:])
     elif words[0] in ("docker", "kubectl"):
         if shutil.which(words[0]) is None:
