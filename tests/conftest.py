@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import comet_ml
 import pytest
 from comet_server import CometServer
-from flytekit.core.context_manager import ExecutionState, FlyteContextManager
+from flytekit.core.context_manager import ExecutionState, FlyteContextManager, FlyteEntities
 from flytekit.models.core.identifier import Identifier, ResourceType, WorkflowExecutionIdentifier
 
 if TYPE_CHECKING:
@@ -61,7 +61,10 @@ def _as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Ca
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     handlers = {handler: list(handler.filters) for handler in logging.getLogger("comet_ml").handlers}
     comet_ml.config.set_global_experiment(None)
+    # flytekit keeps every task for good, and serializes some things of all of them with each.
+    tasks = len(FlyteEntities.entities)
     yield
+    del FlyteEntities.entities[tasks:]
     running = comet_ml.get_running_experiment()
     if running is not None and not running.ended:
         running.end()
