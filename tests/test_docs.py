@@ -262,6 +262,30 @@ def test_getting_started_prints_what_the_page_says(tmp_path: Path, comet: CometS
     assert re.search(pattern(doctor), said), said
 
 
+def test_the_inputs_that_the_page_says_are_logged_and_no_others(laptop: CometServer, tmp_path: Path) -> None:
+    (block,) = (block for block in blocks("python") if block.page == "docs/experiment.md")
+    module = loaded(block, tmp_path)
+    module.train(optimizer=module.Optimizer(), max_tokens=512, hub_token="hf_0123456789")
+    said = re.search(r"logs (.*?), and not (.*?)\.\n", prose(DOCS / "experiment.md"))
+    assert said is not None
+    logged, left_out = (set(re.findall(r"`(\S+)`", part)) for part in said.groups())
+    assert logged <= set(laptop.only_experiment.parameters)
+    assert left_out
+    assert left_out.isdisjoint(laptop.only_experiment.parameters)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_code_for_the_earlier_plugin_gives_what_the_shorter_one_gives(
+    number: int, laptop: CometServer, tmp_path: Path
+) -> None:
+    block = [block for block in blocks("python") if block.page == "docs/migrating.md"][number]
+    assert loaded(block, tmp_path).train(epochs=4) == 4
+    experiment = laptop.only_experiment
+    assert [value for _, value in experiment.metrics["loss"]] == [0.25]
+    assert str(experiment.parameters["epochs"]) == "4"
+    assert not experiment.alive
+
+
 # Options, errors and commands
 
 
