@@ -1,14 +1,11 @@
-# make demo: run the example, tracked; make test: everything that CI runs. Both set up what they need.
+# make demo: run the example, tracked; make test: everything that CI runs; make docs: the documentation as a site. All
+# set up what they need.
 SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-<<<<<<< HEAD
-.PHONY: demo test check oldest examples-full clean
-=======
-.PHONY: demo test check faults oldest clean
->>>>>>> main
+.PHONY: demo test check faults oldest examples-full docs clean
 
 demo: $(READY)
 	@if [ -n "$$COMET_API_KEY" ]; then \
@@ -51,6 +48,10 @@ examples-full:
 	# Its wheel has it bring NCCL (several hundred MB), which is for GPUs.
 	.venv-full/bin/pip install -q --no-deps "xgboost<4"
 	.venv-full/bin/python -m pytest tests/test_examples.py -m full
+
+# The documentation, in build/site; a dead link or anchor fails it.
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --clean
 
 $(READY): setup.py dev-requirements.txt
 	@python=$$(./.ci/python) && echo "Setting up $(VENV) with $$python." && $$python -m venv $(VENV)

@@ -1,19 +1,27 @@
 """Packaging of flytekitplugins-comet-ml."""
 
+import re
 from pathlib import Path
 
 from setuptools import find_namespace_packages, setup
+
+
+def description() -> str:
+    """The README, without links and pictures that lead into the repository: on PyPI they would lead nowhere."""
+    text = Path(__file__).with_name("README.md").read_text(encoding="utf-8")
+    return re.sub(r"(!?)\[([^\]]+)\]\((?!https?:)[^)]+\)", lambda link: "" if link[1] else link[2], text)
+
 
 setup(
     name="flytekitplugins-comet-ml",
     version="2.0.0",
     description="Track Flyte tasks in Comet: one decorator, one experiment, from its start to its truthful end",
-    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description=description(),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     license_files=["LICENSE"],
     packages=find_namespace_packages(include=["flytekitplugins.comet_ml", "flytekitplugins.comet_ml.*"]),
-    package_data={"flytekitplugins.comet_ml": ["py.typed", "*.css", "cli/resolver.html"]},
+    package_data={"flytekitplugins.comet_ml": ["py.typed", "deck/deck.css", "cli/resolver.html"]},
     python_requires=">=3.10,<3.13",
     install_requires=["flytekit>=1.12.3", "comet-ml>=3.43.2"],
     classifiers=[

@@ -14,7 +14,7 @@ from comet_server import CometServer, Request
 from conftest import InPod
 from flytekit import Secret
 from flytekitplugins.comet_ml import comet_ml_login
-from flytekitplugins.comet_ml.ahead import _Sender
+from flytekitplugins.comet_ml.sdk.ahead import _Sender
 
 SECRET = Secret(group="comet-ml", key="comet-ml-api-key")
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flytekitplugins.comet_ml.archive import Message, read_archive, store, write_copy
-from flytekitplugins.comet_ml.delivered import Delivered, points_of, undelivered
+from flytekitplugins.comet_ml.archives.archive import Message, read_archive, store, write_copy
+from flytekitplugins.comet_ml.archives.delivered import Delivered, points_of, undelivered
+from flytekitplugins.comet_ml.archives.standing import names_that_stay, standing, state_after
 from flytekitplugins.comet_ml.errors import ArchiveError
-from flytekitplugins.comet_ml.standing import names_that_stay, standing, state_after
 from hypothesis import given
 from hypothesis import strategies as st
 

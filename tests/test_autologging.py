@@ -127,7 +127,7 @@ def ours():
     modules = [type(finder).__module__ for finder in sys.meta_path]
     return [name for name in modules if name.startswith(("flytekitplugins.", "comet_ml."))]
 {PLUGIN}
-assert ours() == ["flytekitplugins.comet_ml.autologging"], ours()
+assert ours() == ["flytekitplugins.comet_ml.sdk.autologging"], ours()
 {imports}
 assert ours() == ["comet_ml.monkey_patching"], ours()
 assert xgboost.__spec__.loader is xgboost.__loader__

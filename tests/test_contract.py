@@ -23,7 +23,9 @@ from flytekit.core.context_manager import ExecutionParameters, FlyteEntities
 from flytekit.core.python_auto_container import PythonAutoContainerTask
 from flytekit.core.utils import ClassDecorator
 from flytekit.tools import translator
-from flytekitplugins.comet_ml import autologging, comet_ml_login, delivery, options, sdk, sdk_offline
+from flytekitplugins.comet_ml import comet_ml_login, keywords, sdk
+from flytekitplugins.comet_ml.sdk import arguments, autologging, delivery
+from flytekitplugins.comet_ml.sdk import offline as sdk_offline
 from offline_runs import started
 
 
@@ -71,12 +73,12 @@ def test_comet_has_the_exceptions_that_mean_a_refusal(name: str) -> None:
 
 
 def test_comet_s_experiment_config_has_the_arguments_that_we_know() -> None:
-    assert sdk.experiment_config_arguments() == options.EXPERIMENT_CONFIG_ARGUMENTS
+    assert arguments.experiment_config_arguments() == keywords.EXPERIMENT_CONFIG_ARGUMENTS
 
 
 def test_comet_knows_the_settings_that_we_let_pass_without_asking() -> None:
     # `login` takes one more than `init` did.
-    assert sdk.known_arguments() >= options.COMMON_SETTINGS | options.LOGIN_ARGUMENTS
+    assert arguments.known_arguments() >= keywords.COMMON_SETTINGS | keywords.LOGIN_ARGUMENTS
 
 
 def test_comet_s_logger_has_its_handlers_on_itself() -> None:

@@ -11,7 +11,7 @@ import comet_ml
 import pytest
 from comet_server import Answer, CometServer, Request
 from flytekitplugins.comet_ml import ServerUnavailableError, comet_ml_login
-from flytekitplugins.comet_ml.archive import read_archive
+from flytekitplugins.comet_ml.archives.archive import read_archive
 
 SECRET = "unused, since the run is local"
 

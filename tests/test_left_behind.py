@@ -15,7 +15,7 @@ from comet_server import CometServer
 from conftest import CANARY
 from flytekit import Secret
 from flytekitplugins.comet_ml import comet_ml_login
-from flytekitplugins.comet_ml.delivery import let_go
+from flytekitplugins.comet_ml.sdk.delivery import let_go
 
 SECRET = Secret(group="comet-ml", key="comet-ml-api-key")
 

@@ -10,7 +10,8 @@ import comet_ml
 import pytest
 from comet_server import CometServer
 from flytekitplugins.comet_ml import sdk
-from flytekitplugins.comet_ml.metric_history import MAX_BUCKETS, MAX_GAPS, MAX_METRICS, MetricCourse, MetricHistory
+from flytekitplugins.comet_ml.deck.metric_history import MAX_BUCKETS, MAX_GAPS, MAX_METRICS, MetricCourse, MetricHistory
+from flytekitplugins.comet_ml.sdk import logged
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -122,7 +123,7 @@ def started() -> Any:
 def test_every_metric_that_comet_receives_is_seen(laptop: CometServer) -> None:
     experiment = started()
     seen: list[tuple[str, Any, Any]] = []
-    stop = sdk.watch_metrics(experiment, lambda *metric: seen.append(metric))
+    stop = logged.watch_metrics(experiment, lambda *metric: seen.append(metric))
     experiment.log_metric("a", 1, step=3)
     experiment.log_metrics({"b": 2, "c": {"d": 3}}, step=4, prefix="p")
     experiment.log_metric("text", "good")
@@ -151,7 +152,7 @@ def test_an_automatic_metric_that_comet_is_told_to_ignore_is_not_seen(laptop: Co
     experiment = started()
     experiment.autolog_metrics_ignore = {"keras:lr"}
     seen: list[Any] = []
-    sdk.watch_metrics(experiment, lambda *metric: seen.append(metric))
+    logged.watch_metrics(experiment, lambda *metric: seen.append(metric))
     experiment.__internal_api__log_metric__("lr", 4, framework="keras")
     experiment.end()
     assert seen == []
@@ -159,7 +160,7 @@ def test_an_automatic_metric_that_comet_is_told_to_ignore_is_not_seen(laptop: Co
 
 def test_an_error_while_recording_does_not_reach_the_user(laptop: CometServer) -> None:
     experiment = started()
-    sdk.watch_metrics(experiment, lambda *metric: 1 / 0)
+    logged.watch_metrics(experiment, lambda *metric: 1 / 0)
     experiment.log_metric("m", 1)
     experiment.end()
     assert laptop.only_experiment.metrics["m"] == [(None, 1)]
@@ -168,7 +169,7 @@ def test_an_error_while_recording_does_not_reach_the_user(laptop: CometServer) -
 def test_an_experiment_is_watched_once_and_left_as_it_was(laptop: CometServer) -> None:
     experiment = started()
     seen: list[Any] = []
-    stops = [sdk.watch_metrics(experiment, lambda *metric: seen.append(metric)) for _ in range(2)]
+    stops = [logged.watch_metrics(experiment, lambda *metric: seen.append(metric)) for _ in range(2)]
     experiment.log_metric("m", 1)
     assert len(seen) == 1
     for stop in stops:
@@ -181,6 +182,6 @@ def test_an_sdk_without_that_method_is_not_heard_and_no_error() -> None:
     class Experiment:
         metrics = {"loss": 0.5, "sys.cpu": 3}  # noqa: RUF012 - as in the SDK
 
-    stop = sdk.watch_metrics(Experiment(), lambda *metric: None)
+    stop = logged.watch_metrics(Experiment(), lambda *metric: None)
     stop()
-    assert sdk.last_metrics(Experiment()) == {"loss": 0.5}
+    assert logged.last_metrics(Experiment()) == {"loss": 0.5}

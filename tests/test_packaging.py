@@ -35,7 +35,7 @@ def test_the_dockerfile_s_install_step_gives_an_environment_that_works(tmp_path:
     subprocess.run(["bash", "-ec", step], check=True, env=environment)
     script = (
         "import flytekitplugins.comet_ml as plugin, importlib.resources as resources\n"
-        "files = ('py.typed', 'deck.css', 'cli/resolver.html')\n"
+        "files = ('py.typed', 'deck/deck.css', 'cli/resolver.html')\n"
         "assert all(resources.files(plugin).joinpath(name).is_file() for name in files)\n"
         "print(plugin.comet_ml_login.__name__, plugin.__file__)"
     )

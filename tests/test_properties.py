@@ -19,7 +19,7 @@ from flytekit import Secret
 from flytekitplugins.comet_ml import comet_ml_login
 from flytekitplugins.comet_ml.experiment_key import derive_experiment_key, generated_name, is_legal_key
 from flytekitplugins.comet_ml.link import CometLink
-from flytekitplugins.comet_ml.redaction import SDKLogFilter, masked, spellings
+from flytekitplugins.comet_ml.sdk.redaction import SDKLogFilter, masked, spellings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -12,8 +12,8 @@ import comet_ml
 import comet_ml.offline
 import pytest
 from comet_server import CometServer
-from flytekitplugins.comet_ml.archive import read_archive
-from flytekitplugins.comet_ml.rescue import rescue
+from flytekitplugins.comet_ml.archives.archive import read_archive
+from flytekitplugins.comet_ml.archives.rescue import rescue
 from offline_runs import KEY, Sender, losses, once, points_of, started, wait_until
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import comet_ml
 import pytest
-from flytekitplugins.comet_ml.settings import SettingsLayer, rendered
+from flytekitplugins.comet_ml.sdk.settings import SettingsLayer, rendered
 
 
 def test_a_layer_leaves_the_environment_as_it_was() -> None:

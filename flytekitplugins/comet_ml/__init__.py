@@ -12,7 +12,8 @@ from .errors import (
     WorkspaceAccessError,
 )
 from .link import CometLink
-from .tracking import TrackedFunction, comet_ml_login
+from .tracked import TrackedFunction
+from .tracking import comet_ml_login
 
 __all__ = [
     "APIKeyError",

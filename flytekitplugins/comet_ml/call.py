@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import inputs
-from .console import deck_display
+from .archives.storage import archive_store
 from .credentials import read_api_key
+from .deck.console import deck_display
 from .identity import Identity, identify, is_local
 from .plan import SessionPlan, marked
 from .ranks import shared_key
 from .registration import TemplateConfig, source_file
-from .storage import archive_store
 
 if TYPE_CHECKING:
     from .tracking import comet_ml_login

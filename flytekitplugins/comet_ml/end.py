@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from . import sdk as comet
-from .delivery import await_connection, hurry, is_connected, let_go
+from .archives.offline import OfflineArchives
 from .log import logger
-from .offline import OfflineArchives
 from .plan import SessionPlan, marked
-from .redaction import SDKLogFilter, masked
-from .running import Slot, began_during
+from .sdk.delivery import await_connection, hurry, is_connected, let_go
+from .sdk.redaction import SDKLogFilter, masked
+from .sdk.running import began_during
+from .sdk.slot import Slot
 
 STATUS = "flyte_status"
 _MESSAGE_LENGTH = 1000

@@ -9,81 +9,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ParamSpec
 from urllib.parse import urlsplit
 
-from . import sdk
 from .errors import InvalidOptionError
 from .experiment_key import SCOPES, is_legal_key
+from .keywords import COMMON_SETTINGS, EXPERIMENT_CONFIG_ARGUMENTS, NOT_SETTINGS
 from .log import logger
+from .sdk import arguments
 
 P = ParamSpec("P")
 
-LOGIN_ARGUMENTS = frozenset({"anonymous", "directory", "force"})
-"""Arguments of `comet_ml.login` itself; everything else that it takes is a setting."""
-
-START_ARGUMENTS = frozenset({"mode", "online", "source"})
-"""Arguments of `comet_ml.start` that are not options of the decorator."""
-
-EXPERIMENT_CONFIG_ARGUMENTS = frozenset(
-    {
-        "auto_histogram_activation_logging",
-        "auto_histogram_epoch_rate",
-        "auto_histogram_gradient_logging",
-        "auto_histogram_tensorboard_logging",
-        "auto_histogram_weight_logging",
-        "auto_log_co2",
-        "auto_metric_logging",
-        "auto_metric_step_rate",
-        "auto_output_logging",
-        "auto_param_logging",
-        "disabled",
-        "display_summary_level",
-        "distributed_node_identifier",
-        "log_code",
-        "log_env_cpu",
-        "log_env_details",
-        "log_env_disk",
-        "log_env_gpu",
-        "log_env_host",
-        "log_env_network",
-        "log_git_metadata",
-        "log_git_patch",
-        "log_graph",
-        "name",
-        "offline_directory",
-        "parse_args",
-        "tags",
-    }
-)
-"""Arguments of `comet_ml.ExperimentConfig`, the same from 3.43.2 to 3.58.8."""
-
-# Settings under which people know Comet; others are looked up in the SDK.
-COMMON_SETTINGS = frozenset(
-    {
-        "api_key",
-        "auto_log_co2",
-        "auto_log_code",
-        "auto_log_disable",
-        "disable_auto_logging",
-        "display_summary_level",
-        "distributed_node_identifier",
-        "logging_console",
-        "logging_file",
-        "logging_file_level",
-        "logging_file_overwrite",
-        "offline_directory",
-        "timeout_cleaning",
-        "timeout_upload",
-        "url_override",
-    }
-)
-
 _KINDS = {"api_key": str, "disabled": bool, "mode": str, "online": bool, "source": str}
-
-_NOT_SETTINGS = (LOGIN_ARGUMENTS | START_ARGUMENTS | EXPERIMENT_CONFIG_ARGUMENTS) - COMMON_SETTINGS
-
-
-def settings_of(login_kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """The keywords that are settings of the SDK, and so have an environment variable."""
-    return {name: value for name, value in login_kwargs.items() if name not in _NOT_SETTINGS}
 
 
 def explained(init: Callable[P, None]) -> Callable[P, None]:
@@ -264,7 +198,7 @@ def check_keywords(login_kwargs: Mapping[str, Any]) -> None:
             raise InvalidOptionError(f"comet_ml_login: `{name}` must be a {kind.__name__}, not {shown}.")
     if login_kwargs.get("mode") is not None:
         check_choice("mode", login_kwargs["mode"], ("get_or_create", "get", "create"))
-    _check_names("comet_ml_login", login_kwargs, COMMON_SETTINGS | _NOT_SETTINGS, sdk.known_arguments)
+    _check_names("comet_ml_login", login_kwargs, COMMON_SETTINGS | NOT_SETTINGS, arguments.known_arguments)
 
 
 def check_experiment_config(value: object) -> None:
@@ -276,7 +210,7 @@ def check_experiment_config(value: object) -> None:
     if value is None:
         return
     if isinstance(value, Mapping):
-        _check_names("experiment_config", value, EXPERIMENT_CONFIG_ARGUMENTS, sdk.experiment_config_arguments)
+        _check_names("experiment_config", value, EXPERIMENT_CONFIG_ARGUMENTS, arguments.experiment_config_arguments)
     elif type(value).__name__ != "ExperimentConfig":
         raise InvalidOptionError(
             "comet_ml_login: `experiment_config` must be a comet_ml.ExperimentConfig or a dict of its arguments, not "

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from .experiment_key import Scope
-from .options import EXPERIMENT_CONFIG_ARGUMENTS
+from .keywords import EXPERIMENT_CONFIG_ARGUMENTS
 
 if TYPE_CHECKING:
-    from .deck import DeckContent
+    from .deck.page import DeckContent
 
 Mode = Literal["online", "offline", "disabled"]
 """Whether an experiment is sent, written to an archive, or takes every call and does nothing."""

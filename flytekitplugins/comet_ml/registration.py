@@ -12,7 +12,6 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-import threading
 import types
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -21,13 +20,12 @@ from typing import Any
 from flytekit import Secret
 from flytekit.core import python_function_task
 from flytekit.core.base_task import PythonTask
-from flytekit.core.context_manager import FlyteEntities
 from flytekit.core.utils import ClassDecorator
-from flytekit.models.security import SecurityContext
 
 from .errors import UnsupportedFunctionError
 from .link import LINK_TYPE_KEY, CometLink
 from .log import logger
+from .tasks import introduce_tasks, maps_over, request_secret
 
 Tracking = Callable[[tuple[Any, ...], Mapping[str, Any]], AbstractContextManager[Any]]
 """Gives the context manager in which a call with these arguments runs."""
@@ -149,14 +147,14 @@ class TemplateConfig:
     def on_template(self, task: PythonTask[Any]) -> dict[str, str]:
         """Request the secret, warn of what will not do what one might think, and return the config of the links."""
         self.task = task
-        _introduce_tasks()
+        introduce_tasks(TemplateConfig)
         function = inspect.unwrap(task.task_function)
         if function.__name__ == "<lambda>":
             raise UnsupportedFunctionError(
                 f"@comet_ml_login is on a lambda in {function.__module__!r}, which a pod could not find by its name: "
                 "write it as a function."
             )
-        mapped = _map_tasks.get(id(task), [])
+        mapped = maps_over(task)
         for entity in (task, *mapped):
             request_secret(entity, self.secret)
         if mapped and self.link.experiment_key is not None:
@@ -232,7 +230,7 @@ class TemplateConfig:
         """The task, if it is one of this process."""
         # flytekit copies this object onto the task, and says nothing of the task to it.
         if self.task is None:
-            _introduce_tasks()
+            introduce_tasks(TemplateConfig)
         return self.task
 
     def __getstate__(self) -> dict[str, Any]:
@@ -256,57 +254,3 @@ def _watch_eager_tasks() -> None:
 
 
 _watch_eager_tasks()
-
-
-def request_secret(task: PythonTask[Any], secret: Secret | None) -> None:
-    """Make a task ask Flyte for a secret, unless it does.
-
-    Args:
-        task: Any task.
-        secret: The secret; None where the decorator was given a callable.
-    """
-    if secret is None:
-        return
-    context = task.security_context
-    secrets = list(context.secrets or []) if context else []
-    if any((s.group, s.key, s.group_version) == (secret.group, secret.key, secret.group_version) for s in secrets):
-        return
-    # No setter, and the list may be shared with other tasks.
-    task._security_ctx = SecurityContext(
-        run_as=context.run_as if context else None,
-        secrets=[*secrets, secret],
-        tokens=context.tokens if context else None,
-    )
-
-
-_introducing = threading.Lock()
-_introduced: list[Any] = []
-# By the id of the task that they are over: they took their secrets from it when they were made, before this plugin's
-# was among them.
-_map_tasks: dict[int, list[PythonTask[Any]]] = {}
-
-
-def _introduce_tasks() -> None:
-    """Tell every `TemplateConfig` its task, and note the map tasks, of the tasks that are new since the last time.
-
-    To look through all tasks for each of them would take long where there are many.
-    """
-    with _introducing:
-        entities = FlyteEntities.entities
-        number = len(_introduced)
-        if 0 < number <= len(entities) and entities[number - 1] is _introduced[-1]:
-            # That one again: another thread may have been making it.
-            del _introduced[-1]
-        else:
-            _introduced.clear()
-            _map_tasks.clear()
-        for entity in entities[len(_introduced) :]:
-            _introduced.append(entity)
-            if not isinstance(entity, PythonTask):
-                continue
-            config = vars(entity).get("get_config")
-            if isinstance(config, TemplateConfig) and config.task is None:
-                config.task = entity
-            for inner in (getattr(entity, "python_function_task", None), getattr(entity, "run_task", None)):
-                if inner is not None and not any(known is entity for known in _map_tasks.get(id(inner), [])):
-                    _map_tasks.setdefault(id(inner), []).append(entity)

@@ -13,18 +13,20 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from . import sdk as comet
-from .delivery import be_patient, keep_reports_home, little_patience, lose_nothing
-from .display import Display
+from .archives.offline import DIRECTORY_SETTING, OfflineArchives
+from .deck.display import Display
 from .end import End, Outcome, outcome_of
 from .errors import CometTrackingError
+from .keywords import settings_of
 from .log import logger
 from .login import COMET_HOSTS, log_in, login_settings, server_settings
-from .offline import DIRECTORY_SETTING, OfflineArchives
-from .options import settings_of
 from .plan import Mode, SessionPlan
-from .redaction import SDKLogFilter, masked, scrub, spellings
-from .running import Slot, own_experiment
-from .settings import SettingsLayer, variable
+from .sdk import refusals
+from .sdk.delivery import be_patient, keep_reports_home, little_patience, lose_nothing
+from .sdk.redaction import SDKLogFilter, masked, scrub, spellings
+from .sdk.running import own_experiment
+from .sdk.settings import SettingsLayer, variable
+from .sdk.slot import Slot
 from .start import Starter, raise_refusal, server_of
 from .termination import Termination, before_termination
 
@@ -165,7 +167,7 @@ class Session:
         if arguments.get("api_key"):
             # `login` leaves the key nowhere, and neither `start` nor child processes would find it.
             self._layer.set({variable("api_key"): arguments["api_key"]})
-        return next((error for error in heard if comet.is_unreachable(error)), None)
+        return next((error for error in heard if refusals.is_unreachable(error)), None)
 
     def _protect(self, api_key: object) -> None:
         """Keep a key out of the log and the experiment's data."""

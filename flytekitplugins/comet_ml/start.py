@@ -6,13 +6,14 @@ import tempfile
 from typing import Any
 
 from . import sdk as comet
-from .ahead import send_ahead
+from .archives.offline import UPLOAD_COMMAND
 from .errors import CometTrackingError, InvalidExperimentKeyError, ServerUnavailableError
 from .log import logger
-from .offline import UPLOAD_COMMAND
 from .plan import Mode, SessionPlan
-from .redaction import SDKLogFilter, masked
-from .settings import SettingsLayer
+from .sdk import refusals
+from .sdk.ahead import send_ahead
+from .sdk.redaction import SDKLogFilter, masked
+from .sdk.settings import SettingsLayer
 
 
 class Starter:
@@ -70,7 +71,7 @@ class Starter:
         for cause in [error, *heard]:
             if cause is not None:
                 raise_refusal(self._sdk, self._plan, cause, self._log_filter)
-        if error is not None and not comet.is_outage(error):
+        if error is not None and not refusals.is_outage(error):
             raise error
         dead = self._sdk.get_running_experiment()
         if dead is not None:
@@ -117,7 +118,7 @@ class Starter:
                     self._directory = tempfile.mkdtemp(prefix="comet-offline-")
                 return self._started()
             except Exception as error:
-                if not comet.is_disk_trouble(error):
+                if not refusals.is_disk_trouble(error):
                     raise
                 problem = error
         logger.warning("This task has no Comet experiment: its archive cannot be written (%s).", problem)
@@ -214,7 +215,7 @@ def raise_refusal(sdk: Any, plan: SessionPlan, error: BaseException, log_filter:
     Raises:
         CometTrackingError: A subclass that says what was refused, without the API key.
     """
-    refused: CometTrackingError | None = comet.refusal(
+    refused: CometTrackingError | None = refusals.refusal(
         error, server=server_of(sdk, plan), workspace=plan.workspace, project_name=plan.project_name
     )
     if refused is not None:

@@ -6,7 +6,7 @@ import functools
 import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 from weakref import WeakSet
 
 from flytekit import Secret
@@ -15,11 +15,14 @@ from flytekit.core.context_manager import CompilationState, FlyteContextManager
 from flytekit.core.python_function_task import PythonFunctionTask
 from flytekit.core.workflow import WorkflowBase
 
-from . import autologging, inputs, link, options, termination
 from . import experiment_key as keys
+from . import inputs, link, options, termination
 from .credentials import check_secret
 from .errors import UnsupportedFunctionError
-from .registration import TemplateConfig, request_secret, tracked_function
+from .registration import TemplateConfig, tracked_function
+from .sdk import autologging
+from .tasks import request_secret
+from .tracked import P, R_co, TaskT, TrackedFunction
 
 if TYPE_CHECKING:
     import comet_ml  # noqa: F401 - a name of this module, by __getattr__
@@ -32,9 +35,6 @@ COMET_ML_CUSTOM_TYPE_VALUE = link.CUSTOM_LINK_TYPE
 
 # Functions under @workflow. Not kept on the decorator: that is pickled, and read by other versions of this plugin.
 _workflow_functions: WeakSet[Callable[..., Any]] = WeakSet()
-
-P = ParamSpec("P")
-R_co = TypeVar("R_co", covariant=True)
 
 
 autologging.watch_imports()
@@ -50,40 +50,6 @@ def __getattr__(name: str) -> Any:
 def _sdk() -> Any:
     # Where it is in the module all the same, a test has put something in its place.
     return globals()["comet_ml"] if "comet_ml" in globals() else autologging.load_sdk()
-
-
-class TrackedFunction(Protocol[P, R_co]):
-    """A decorated function: its own parameters and result, and what the decorator adds.
-
-    Attributes:
-        secret: The decorator's secret.
-        LINK_TYPE_KEY: Name of the link type in the task template's config; the other names are those of its values.
-    """
-
-    secret: Secret | Callable[[], str]
-    LINK_TYPE_KEY: str
-    COMET_ML_PROJECT_NAME_KEY: str
-    COMET_ML_WORKSPACE_KEY: str
-    COMET_ML_EXPERIMENT_KEY_KEY: str
-    COMET_ML_URL_SUFFIX_KEY: str
-    COMET_ML_HOST_KEY: str
-
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
-        """Run the function, tracked."""
-
-    def get_extra_config(self) -> dict[str, str]:
-        """What the link puts into the task template's config."""
-
-
-class _FunctionTask(Protocol):
-    # Told from a function by these; not flytekit's class, which is Any for type checkers that want a py.typed.
-    @property
-    def task_function(self) -> Callable[..., Any]: ...
-    @property
-    def security_context(self) -> Any: ...
-
-
-TaskT = TypeVar("TaskT", bound=_FunctionTask)
 
 
 class comet_ml_login:  # noqa: N801 - the name that people's code has

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from ..templates import LINK_TYPES, direct_template, resolver_template
+from .templates import LINK_TYPES, direct_template, resolver_template
 
 SECTIONS = {
     "logs": ("plugins", "logs"),

@@ -12,11 +12,11 @@ from typing import Any
 import click
 from flytekit import FlyteContextManager
 
-from ..archive import read_archive
+from ..archives.archive import read_archive
+from ..archives.upload import Sent, Uploader, settings_in_force
 from ..errors import ArchiveError, CometTrackingError, InvalidOptionError
 from ..login import URL_OVERRIDE
 from ..options import web_address
-from ..upload import Sent, Uploader, settings_in_force
 
 
 @click.command("upload")

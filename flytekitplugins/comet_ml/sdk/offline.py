@@ -1,7 +1,4 @@
-"""What this plugin uses of the Comet SDK's offline part: as `sdk.py`, the only place of names that are not public.
-
-`tests/test_contract.py` fails when the SDK drops one.
-"""
+"""The SDK's offline part: sending an archive, and what an experiment has written to the local disk."""
 
 from __future__ import annotations
 
@@ -16,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import sdk as comet
-from .log import logger
+from .. import sdk as comet
+from ..log import logger
 from .redaction import SDKLogFilter
 
 # What the SDK logs of messages that it leaves out because its own check of them fails; others it sends all the same.

@@ -7,14 +7,15 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
-from . import sdk as comet
-from .deck import DeckContent, EarlierExperiment, State
-from .end import STATUS, Outcome
-from .link import CometLink
-from .log import logger
+from .. import sdk as comet
+from ..end import STATUS, Outcome
+from ..link import CometLink
+from ..log import logger
+from ..plan import Mode, SessionPlan, marked
+from ..sdk import logged
+from ..sdk.redaction import SDKLogFilter, masked
 from .metric_history import MetricCourse, MetricHistory
-from .plan import Mode, SessionPlan, marked
-from .redaction import SDKLogFilter, masked
+from .page import DeckContent, EarlierExperiment, State
 
 MAX_EXPERIMENTS = 8
 """Experiments of one call that are shown: a sweep in a task opens one a trial."""
@@ -95,7 +96,7 @@ class Display:
             self._histories.pop(str(dropped.get_key()), None)
         # An experiment that is opened a second time goes on.
         history = self._histories.setdefault(str(experiment.get_key()), MetricHistory())
-        self._undo.append(comet.watch_metrics(experiment, history.record))
+        self._undo.append(logged.watch_metrics(experiment, history.record))
 
     def _shown(
         self, state: State, error: BaseException | None, archive: str | None, cause: BaseException | None
@@ -117,7 +118,7 @@ class Display:
     ) -> DeckContent:
         plan, newest = self._plan, experiments[-1]
         # What was reported to Comet is what is shown; an experiment that the body ended itself was told nothing.
-        status = comet.logged_other(newest, marked(plan.mark, STATUS)) if state != "running" else None
+        status = logged.logged_other(newest, marked(plan.mark, STATUS)) if state != "running" else None
         states: dict[str | None, State] = {"failed": "crashed", "terminated": "terminated", "finished": "finished"}
         state = states.get(status, state)
         url = newest.url if isinstance(newest.url, str) else None
@@ -151,7 +152,7 @@ class Display:
         history = self._histories.get(key)
         courses = history.courses() if history is not None else []
         known = {course.name for course in courses}
-        last = {name: value for experiment in experiments for name, value in comet.last_metrics(experiment).items()}
+        last = {name: value for experiment in experiments for name, value in logged.last_metrics(experiment).items()}
         # Texts, and all of them where the SDK has no place to listen. By its short name a metric may be there twice.
         unseen = {n: v for n, v in last.items() if n not in known and not any(k.endswith(f"_{n}") for k in known)}
         courses += [MetricCourse(name=name, last=_number(value)) for name, value in unseen.items()]
@@ -162,7 +163,7 @@ class Display:
 
 
 def _parameters(experiment: Any) -> dict[str, str]:
-    return {name: str(value) for name, value in comet.logged_parameters(experiment).items()}
+    return {name: str(value) for name, value in logged.logged_parameters(experiment).items()}
 
 
 def _number(value: Any) -> float | str:

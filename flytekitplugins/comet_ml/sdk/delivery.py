@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .log import logger
-from .sdk import setting
+from ..log import logger
+from . import setting
 
 _PATIENCE = {
     "COMET_TIMEOUT_HTTP": "3",

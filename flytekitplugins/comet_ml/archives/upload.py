@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import sdk as comet
-from . import sdk_offline
+from .. import sdk as comet
+from ..errors import APIKeyError, APIKeyRejectedError, ArchiveError, UploadError
+from ..sdk import offline as sdk_offline
+from ..sdk import refusals
+from ..sdk.redaction import masked, spellings
 from .archive import Archive, ResumeStrategy, write_copy
 from .delivered import Delivered, names_on_server, points_of, undelivered
-from .errors import APIKeyError, APIKeyRejectedError, ArchiveError, UploadError
-from .redaction import masked, spellings
 from .standing import STATUS, Standing, State, names_that_stay, standing, state_after
 
 # The first request only asks whether the server is there and takes the key.
@@ -195,7 +196,7 @@ class Uploader:
 
     def _refusal(self, error: BaseException, archive: Archive | None = None) -> Exception | None:
         workspace, project_name = (archive.workspace, archive.project_name) if archive else ("", "")
-        return comet.refusal(
+        return refusals.refusal(
             error, server=self._server, workspace=str(workspace or ""), project_name=str(project_name or "")
         )
 
@@ -222,7 +223,7 @@ class Uploader:
         if refusal is not None and archive is not None:
             return type(refusal)(masked(str(refusal), self._secrets))
         reason = self._reason(f"{type(error).__name__}: {error}")
-        if comet.is_unreachable(error):
+        if refusals.is_unreachable(error):
             return UploadError(
                 f"Comet at {self._server} cannot be reached ({reason}). Check the address (--host) and the network, "
                 "and send it again."

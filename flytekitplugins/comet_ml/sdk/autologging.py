@@ -22,8 +22,8 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
-from . import sdk as comet
-from .log import logger
+from .. import sdk as comet
+from ..log import logger
 
 FRAMEWORKS = frozenset(
     {

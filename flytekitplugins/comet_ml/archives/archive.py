@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from .errors import ArchiveError
+from ..errors import ArchiveError
 
 EXPERIMENT = "experiment.json"
 """Key, workspace, project, times and tags of the run."""

@@ -10,9 +10,9 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
+from ..log import logger
+from ..sdk.redaction import masked
 from .archive import MESSAGES
-from .log import logger
-from .redaction import masked
 from .rescue import rescue
 
 UPLOAD_COMMAND = "python -m flytekitplugins.comet_ml upload"

@@ -1,8 +1,10 @@
 """What this plugin uses of the Comet SDK beyond its public functions, and what differs between its versions.
 
-Every function takes the `comet_ml` module (or what a test puts in its place) as its first argument. Names that are
-not public API stand here, in `delivery.py` (connections) and in `running.py` (the running experiment), each with what
-happens where it is missing; `tests/test_contract.py` fails when the SDK drops one.
+Every function takes the `comet_ml` module (or what a test puts in its place) or an experiment as its first argument.
+Names that are not public API stand in this package and nowhere else, each with what happens where it is missing;
+`tests/test_contract.py` fails when the SDK drops one. Here are settings and starting; beside it `running` (which
+experiment is running) with `entrances` and `slot`, `delivery` (connections) with `ahead`, `settings` (the process's
+environment), `redaction` (logs), `refusals` (exceptions), `autologging`, `logged` (what was logged) and `offline`.
 """
 
 from __future__ import annotations
@@ -19,21 +21,8 @@ from contextvars import ContextVar
 from types import MethodType, ModuleType
 from typing import Any
 
-from .errors import (
-    APIKeyRejectedError,
-    CometTrackingError,
-    ExperimentRefusedError,
-    InvalidOptionError,
-    WorkspaceAccessError,
-)
-from .log import logger
-
-# Codes in the JSON body of a refusal (`comet_ml.exceptions`).
-_API_KEY_NOT_REGISTERED = 90212
-_NO_SUCH_WORKSPACE = 90219
-_VIEW_ONLY = 7000011
-_SERVICE_ACCOUNT_RESTRICTED = 7000023
-
+from ..errors import InvalidOptionError
+from ..log import logger
 
 # Settings
 
@@ -244,178 +233,3 @@ def silence_state(experiment: Any) -> None:
         experiment._mark_as_ended = lambda: None
     except AttributeError:
         logger.debug("This comet-ml cannot be kept from reporting the state of a rank.")
-
-
-# What was logged
-
-
-def watch_metrics(experiment: Any, seen: Callable[[str, Any, Any], None]) -> Callable[[], None]:
-    """Hear of every metric that is logged to an experiment in this process, the automatically logged ones included.
-
-    Those of the system (``sys.cpu.percent.avg``) are left out.
-
-    The public functions and the automatic logging meet in one method, which is not public. Without it nothing is heard,
-    and only last values are known.
-
-    Args:
-        experiment: The experiment.
-        seen: Called with name, value and step, after the SDK has taken the metric, in whatever thread logs it. What it
-            raises reaches nobody.
-
-    Returns:
-        Stops it.
-    """
-    original = getattr(experiment, "_log_metric", None)
-    if not callable(original) or "_log_metric" in getattr(experiment, "__dict__", {}):
-        logger.debug("The metrics of a %s cannot be watched.", type(experiment).__name__)
-        return lambda: None
-
-    @functools.wraps(original)
-    def log_metric(name: Any, value: Any, *args: Any, **kwargs: Any) -> Any:
-        result = original(name, value, *args, **kwargs)
-        try:
-            _report_metric(experiment, name, value, args, kwargs, seen)
-        except Exception:
-            logger.debug("A metric is missing in the deck.", exc_info=True)
-        return result
-
-    experiment._log_metric = log_metric
-    return functools.partial(vars(experiment).pop, "_log_metric", None)
-
-
-def _report_metric(
-    experiment: Any,
-    name: Any,
-    value: Any,
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
-    seen: Callable[[str, Any, Any], None],
-) -> None:
-    name = str(name)
-    # The SDK takes no notice of some automatic ones, and logs those of the system by itself.
-    if value is not None and name in experiment.metrics and not _is_of_the_system(name, kwargs.get("framework")):
-        context = experiment.context if kwargs.get("include_context", args[2] if len(args) > 2 else True) else None
-        seen(f"{context}_{name}" if context else name, value, experiment.curr_step)
-
-
-def last_metrics(experiment: Any) -> dict[str, Any]:
-    """The last value of each metric that was logged in this process, but for those of the system."""
-    metrics = getattr(experiment, "metrics", None)
-    found = dict(metrics) if isinstance(metrics, Mapping) else {}
-    return {str(name): value for name, value in found.items() if not _is_of_the_system(str(name))}
-
-
-def _is_of_the_system(name: str, framework: Any = None) -> bool:
-    # The name of a process can stand before.
-    return framework == "comet" or name == "process duration" or ".sys." in f".{name}"
-
-
-def logged_parameters(experiment: Any) -> dict[str, Any]:
-    """The parameters that were logged in this process, but for those by which the SDK keeps count."""
-    parameters = getattr(experiment, "params", None)
-    found = dict(parameters) if isinstance(parameters, Mapping) else {}
-    return {str(name): value for name, value in found.items() if name not in ("curr_step", "curr_epoch")}
-
-
-def logged_other(experiment: Any, name: str) -> str | None:
-    """An Other that was logged in this process, if it is a text."""
-    try:
-        value = experiment.get_other(name)
-    except (AttributeError, KeyError):
-        return None
-    return value if isinstance(value, str) else None
-
-
-# Failing
-
-
-def refusal(error: BaseException, *, server: str, workspace: str, project_name: str) -> CometTrackingError | None:
-    """The error to raise for an exception of the SDK by which the server refuses this key, workspace or experiment.
-
-    They are told apart by type and `sdk_error_code`, never by message.
-
-    Args:
-        error: What the SDK raised or logged.
-        server: The server that was asked, for the message.
-        workspace: Comet workspace, for the message.
-        project_name: Comet project, for the message.
-
-    Returns:
-        The error, without the SDK's (which can carry the API key); None if the exception is no refusal, but a server
-        that cannot be reached or does not work.
-    """
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    code = getattr(error, "sdk_error_code", None)
-    if _is(error, "InvalidAPIKey", "Unauthorized") or code == _API_KEY_NOT_REGISTERED or status == 401:
-        return APIKeyRejectedError(
-            f"Comet at {server} rejected the API key. Check that the secret holds a current key of that server "
-            "(Comet: Account Settings > API Keys), and that `host` is the server that the key belongs to."
-        )
-    if (
-        _is(error, "InvalidWorkspace", "ViewOnlyAccessException", "ServiceAccountWorkspaceRestricted")
-        or code in (_NO_SUCH_WORKSPACE, _VIEW_ONLY, _SERVICE_ACCOUNT_RESTRICTED)
-        or status == 403
-    ):
-        return WorkspaceAccessError(
-            f"Comet at {server} does not let this API key write to workspace {workspace!r}, project {project_name!r}. "
-            "Check the spelling of `workspace`, and that the key's owner is a member who may create experiments."
-        )
-    if status == 400 or _is(
-        error,
-        "ProjectNameEmpty",
-        "ProjectNameIsTooLong",
-        "MaxExperimentNumberReachedException",
-        "SDKVersionIsTooOldException",
-        "InvalidExperimentMode",
-        "ExperimentNotFound",
-        "ExperimentAlreadyUploaded",
-    ):
-        return ExperimentRefusedError(
-            f"Comet at {server} refused to start the experiment in workspace {workspace!r}, project "
-            f"{project_name!r}: {error}"
-        )
-    return None
-
-
-def is_unreachable(error: BaseException) -> bool:
-    """Whether an exception says that there was no connection to the server: asking again would only take time."""
-    requests = importlib.import_module("requests")
-    return isinstance(error, (requests.ConnectionError, requests.Timeout, ConnectionError))
-
-
-def is_outage(error: BaseException) -> bool:
-    """Whether an exception is the server's or the network's, and not one of wrong arguments.
-
-    To be asked after `refusal`.
-    """
-    requests = importlib.import_module("requests")
-    return isinstance(error, (requests.RequestException, OSError)) or _is(error, "CometException")
-
-
-def is_disk_trouble(error: BaseException) -> bool:
-    """Whether an exception says that there is no place for an offline archive, or that it is full."""
-    return isinstance(error, OSError) or _is(error, "InvalidOfflineDirectory")
-
-
-def _is(error: BaseException, *names: str) -> bool:
-    exceptions = importlib.import_module("comet_ml.exceptions")
-    classes = tuple(getattr(exceptions, name) for name in names if hasattr(exceptions, name))
-    return isinstance(error, classes)
-
-
-# Arguments
-
-
-def known_arguments() -> frozenset[str]:
-    """Every name that the installed SDK takes: settings, and arguments of `ExperimentConfig`, `start` and `login`."""
-    sdk = importlib.import_module("comet_ml")
-    names = {key.removeprefix("comet.").replace(".", "_") for key in list(sdk.get_config().keys())}
-    for function in (sdk.start, getattr(sdk, "login", sdk.init)):
-        names.update(inspect.signature(function).parameters)
-    return experiment_config_arguments() | names - {"settings"}
-
-
-def experiment_config_arguments() -> frozenset[str]:
-    """The arguments of the installed SDK's `ExperimentConfig`."""
-    config_class = importlib.import_module("comet_ml").ExperimentConfig
-    return frozenset(inspect.signature(config_class.__init__).parameters) - {"self"}

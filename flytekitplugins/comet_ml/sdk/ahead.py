@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Any
 
-from . import sdk as comet
+from .. import sdk as comet
 
 _THREADS = 3
 

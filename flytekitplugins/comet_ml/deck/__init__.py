@@ -1,0 +1,1 @@
+"""The Comet deck of a task: what it shows, how that is rendered, and its place in the Flyte console."""

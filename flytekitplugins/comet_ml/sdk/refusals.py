@@ -1,0 +1,95 @@
+"""What the SDK's exceptions mean: a refusal, a server that is away, a disk that is full.
+
+They are told apart by type, status and `sdk_error_code`, never by message.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+from ..errors import (
+    APIKeyRejectedError,
+    CometTrackingError,
+    ExperimentRefusedError,
+    WorkspaceAccessError,
+)
+
+# Codes in the JSON body of a refusal (`comet_ml.exceptions`).
+_API_KEY_NOT_REGISTERED = 90212
+_NO_SUCH_WORKSPACE = 90219
+_VIEW_ONLY = 7000011
+_SERVICE_ACCOUNT_RESTRICTED = 7000023
+
+
+def refusal(error: BaseException, *, server: str, workspace: str, project_name: str) -> CometTrackingError | None:
+    """The error to raise for an exception of the SDK by which the server refuses this key, workspace or experiment.
+
+    They are told apart by type and `sdk_error_code`, never by message.
+
+    Args:
+        error: What the SDK raised or logged.
+        server: The server that was asked, for the message.
+        workspace: Comet workspace, for the message.
+        project_name: Comet project, for the message.
+
+    Returns:
+        The error, without the SDK's (which can carry the API key); None if the exception is no refusal, but a server
+        that cannot be reached or does not work.
+    """
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    code = getattr(error, "sdk_error_code", None)
+    if _is(error, "InvalidAPIKey", "Unauthorized") or code == _API_KEY_NOT_REGISTERED or status == 401:
+        return APIKeyRejectedError(
+            f"Comet at {server} rejected the API key. Check that the secret holds a current key of that server "
+            "(Comet: Account Settings > API Keys), and that `host` is the server that the key belongs to."
+        )
+    if (
+        _is(error, "InvalidWorkspace", "ViewOnlyAccessException", "ServiceAccountWorkspaceRestricted")
+        or code in (_NO_SUCH_WORKSPACE, _VIEW_ONLY, _SERVICE_ACCOUNT_RESTRICTED)
+        or status == 403
+    ):
+        return WorkspaceAccessError(
+            f"Comet at {server} does not let this API key write to workspace {workspace!r}, project {project_name!r}. "
+            "Check the spelling of `workspace`, and that the key's owner is a member who may create experiments."
+        )
+    if status == 400 or _is(
+        error,
+        "ProjectNameEmpty",
+        "ProjectNameIsTooLong",
+        "MaxExperimentNumberReachedException",
+        "SDKVersionIsTooOldException",
+        "InvalidExperimentMode",
+        "ExperimentNotFound",
+        "ExperimentAlreadyUploaded",
+    ):
+        return ExperimentRefusedError(
+            f"Comet at {server} refused to start the experiment in workspace {workspace!r}, project "
+            f"{project_name!r}: {error}"
+        )
+    return None
+
+
+def is_unreachable(error: BaseException) -> bool:
+    """Whether an exception says that there was no connection to the server: asking again would only take time."""
+    requests = importlib.import_module("requests")
+    return isinstance(error, (requests.ConnectionError, requests.Timeout, ConnectionError))
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether an exception is the server's or the network's, and not one of wrong arguments.
+
+    To be asked after `refusal`.
+    """
+    requests = importlib.import_module("requests")
+    return isinstance(error, (requests.RequestException, OSError)) or _is(error, "CometException")
+
+
+def is_disk_trouble(error: BaseException) -> bool:
+    """Whether an exception says that there is no place for an offline archive, or that it is full."""
+    return isinstance(error, OSError) or _is(error, "InvalidOfflineDirectory")
+
+
+def _is(error: BaseException, *names: str) -> bool:
+    exceptions = importlib.import_module("comet_ml.exceptions")
+    classes = tuple(getattr(exceptions, name) for name in names if hasattr(exceptions, name))
+    return isinstance(error, classes)

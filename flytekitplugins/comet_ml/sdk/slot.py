@@ -1,0 +1,36 @@
+"""The place of a tracked call's running experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+
+class Slot:
+    """The place of a tracked call's running experiment.
+
+    Attributes:
+        experiment: What is running in the call; None until one is started.
+        before: What was running in the process before the call.
+        outer: What was running in the context before the call: its caller's experiment.
+        arguments: What a bare `comet_ml.start` in the call means: workspace, project, key.
+        closed: Whether whatever is opened in the call is to be disabled.
+        passing: Whether an entrance has let a call through, and so lets those pass that the SDK makes in it.
+        joins: Whether this SDK's `Experiment()` can continue an experiment that has ended.
+        opened: Called with every experiment that is opened in the call, while the SDK makes it.
+    """
+
+    def __init__(self, before: Any, outer: Any) -> None:
+        self.experiment: Any = None
+        self.before = before
+        self.outer = outer
+        self.arguments: dict[str, Any] = {}
+        self.closed = False
+        self.passing = False
+        self.joins = False
+        self.opened: Callable[[Any], None] = lambda experiment: None
+
+
+current: ContextVar[Slot | None] = ContextVar("running_experiment", default=None)
+"""The slot of the tracked call that the context belongs to."""

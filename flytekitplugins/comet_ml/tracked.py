@@ -1,0 +1,45 @@
+"""What a decorated function and a decorated task are to type checkers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ParamSpec, Protocol, TypeVar
+
+from flytekit import Secret
+
+P = ParamSpec("P")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class TrackedFunction(Protocol[P, R_co]):
+    """A decorated function: its own parameters and result, and what the decorator adds.
+
+    Attributes:
+        secret: The decorator's secret.
+        LINK_TYPE_KEY: Name of the link type in the task template's config; the other names are those of its values.
+    """
+
+    secret: Secret | Callable[[], str]
+    LINK_TYPE_KEY: str
+    COMET_ML_PROJECT_NAME_KEY: str
+    COMET_ML_WORKSPACE_KEY: str
+    COMET_ML_EXPERIMENT_KEY_KEY: str
+    COMET_ML_URL_SUFFIX_KEY: str
+    COMET_ML_HOST_KEY: str
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+        """Run the function, tracked."""
+
+    def get_extra_config(self) -> dict[str, str]:
+        """What the link puts into the task template's config."""
+
+
+class _FunctionTask(Protocol):
+    # Told from a function by these; not flytekit's class, which is Any for type checkers that want a py.typed.
+    @property
+    def task_function(self) -> Callable[..., Any]: ...
+    @property
+    def security_context(self) -> Any: ...
+
+
+TaskT = TypeVar("TaskT", bound=_FunctionTask)
