@@ -28,7 +28,7 @@ from .sdk.running import own_experiment
 from .sdk.settings import SettingsLayer, variable
 from .sdk.slot import Slot
 from .start import Starter, raise_refusal, server_of
-from .termination import Termination, before_termination
+from .termination import SECONDS_TO_ACT, Termination, before_termination
 
 _COMMAND_LINE = "COMET_AUTO_LOG_CLI_ARGUMENTS"
 
@@ -236,6 +236,9 @@ class Session:
             # What the body raises then is the doing of the signal.
             outcome = Outcome("terminated")
         self._end.run(self.experiment, outcome, self._plan.end_timeout)
+        if termination.dying:
+            # SIGTERM has come meanwhile: what is done about it needs the settings, which are next to go.
+            time.sleep(SECONDS_TO_ACT)
         self._display.end(outcome, next(iter(self._archives.kept), None), self.cause)
 
     def _terminate(self, seconds: float) -> None:
