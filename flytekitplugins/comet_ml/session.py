@@ -105,10 +105,13 @@ class Session:
                     self._start(unreachable)
             for name in impatient:
                 self._layer.forget(name)
+            server = server_of(self._sdk, self._plan)
+            own_server = urlsplit(server).hostname not in COMET_HOSTS
+            self._archives.host = server if own_server and self._plan.remote else None
             if self.experiment is not None and self.mode == "online":
                 be_patient(self._sdk, self.experiment)
                 lose_nothing(self.experiment)
-                if urlsplit(server_of(self._sdk, self._plan)).hostname not in COMET_HOSTS:
+                if own_server:
                     keep_reports_home(self._sdk, self.experiment)
             self._prepare_body()
             self._display.begin(self.experiment, self.mode, self.cause)
@@ -239,7 +242,7 @@ class Session:
         if termination.dying:
             # SIGTERM has come meanwhile: what is done about it needs the settings, which are next to go.
             time.sleep(SECONDS_TO_ACT)
-        self._display.end(outcome, next(iter(self._archives.kept), None), self.cause)
+        self._display.end(outcome, self._archives, self.cause)
 
     def _terminate(self, seconds: float) -> None:
         """End within a few seconds, called in a thread when the process is about to die."""
@@ -249,4 +252,4 @@ class Session:
             left = deadline - time.monotonic()
             outcome = Outcome("terminated")
             self._context.copy().run(self._end.run, self.experiment, outcome, left)
-            self._display.end(outcome, next(iter(self._archives.kept), None), self.cause)
+            self._display.end(outcome, self._archives, self.cause)
