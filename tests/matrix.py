@@ -370,7 +370,7 @@ class Outcome:
     @property
     def uploads(self) -> list[str]:
         """The addresses of archives that the log says how to send."""
-        command = re.compile(r"python -m flytekitplugins\.comet_ml upload (\S+)$")
+        command = re.compile(r"python -m flytekitplugins\.comet_ml upload (?:--host \S+ )?(\S+)$")
         return [match.group(1) for line in self.lines if (match := command.search(line))]
 
     @property

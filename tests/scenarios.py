@@ -636,7 +636,7 @@ SIGNALS = [
         status=-15,
         flyte_status="terminated",
         state="crashed",
-        steps=((reached("left"), put(slow(0.5))), (after(0.5, reached("step 1")), TERM)),
+        steps=((reached("left"), put(slow(0.2))), (after(0.5, reached("step 1")), TERM)),
     ),
     Scenario(
         name="SIGTERM, the module has a handler that exits with 7",

@@ -382,6 +382,28 @@ def test_the_archive_of_an_earlier_attempt_changes_nothing_that_a_later_one_has_
     assert points_of(experiment) == {(0, 0): 1, (1, 1): 1}
 
 
+def test_archives_of_nodes_that_share_an_experiment_leave_it_crashed_if_one_has_failed(
+    sender: Sender, comet: CometServer, tmp_path: Path
+) -> None:
+    def node(name: str, attempt: int, status: str) -> Path:
+        def log(experiment: Any) -> None:
+            experiment.log_other("flyte_execution", "e")
+            experiment.log_others({f"{name}/flyte_task": "t", f"{name}/flyte_node": f"e-{name}-{attempt}"})
+            experiment.log_others({f"{name}/flyte_attempt": str(attempt), f"{name}/flyte_status": status})
+            experiment.log_metric("loss", attempt, step=int(name[1:]))
+
+        return archived(tmp_path / "raw", log)
+
+    failed, other, again = node("n0", 0, "failed"), node("n1", 0, "finished"), node("n0", 1, "finished")
+    assert sender.send(failed, other).status == 0
+    experiment = comet.only_experiment
+    assert experiment.states[-1] == "crashed"
+    assert experiment.others["n1/flyte_status"] == "finished"
+    assert sender.send(again).status == 0
+    assert experiment.states[-1] == "finished"
+    assert points_of(experiment) == {(0, 0): 1, (1, 0): 1, (0, 1): 1}
+
+
 def test_nothing_of_the_process_is_changed_when_the_command_runs_in_it(laptop: CometServer, tmp_path: Path) -> None:
     import logging
     import tempfile

@@ -184,9 +184,9 @@ class TemplateConfig:
         """
         return self._merged(self._others())
 
-    @functools.cached_property
+    @property
     def _own(self) -> dict[str, str]:
-        return self.link.config()
+        return _config_of(self.link)
 
     def _others(self) -> list[tuple[ClassDecorator, dict[str, str]]]:
         task = self.find_task()
@@ -195,14 +195,15 @@ class TemplateConfig:
         return [(decorator, dict(type(decorator).get_extra_config(decorator) or {})) for decorator in decorators]
 
     def _merged(self, others: list[tuple[ClassDecorator, dict[str, str]]]) -> dict[str, str]:
+        own = self._own
         if not others:
-            return dict(self._own)
+            return dict(own)
         merged: dict[str, str] = {}
-        link_types = [self._own[LINK_TYPE_KEY]]
+        link_types = [own[LINK_TYPE_KEY]]
         for _, config in others:
             link_types += [text for text in config.pop(LINK_TYPE_KEY, "").split(",") if text not in ("", *link_types)]
             merged = {**config, **merged}
-        return {**merged, **self._own, LINK_TYPE_KEY: ",".join(link_types)}
+        return {**merged, **own, LINK_TYPE_KEY: ",".join(link_types)}
 
     def conflicts(self) -> list[tuple[ClassDecorator, str, str]]:
         """What other decorators of the task want in its template, in places that are this one's."""
@@ -236,6 +237,12 @@ class TemplateConfig:
     def __getstate__(self) -> dict[str, Any]:
         # Elastic pickles the function for its workers, which need no task.
         return {**vars(self), "task": None, "from_another_process": True, "_decks": self.decks}
+
+
+# Many tasks have the same link.
+@functools.lru_cache(maxsize=128)
+def _config_of(link: CometLink) -> dict[str, str]:
+    return link.config()
 
 
 def _watch_eager_tasks() -> None:

@@ -28,7 +28,7 @@ from .sdk.running import own_experiment
 from .sdk.settings import SettingsLayer, variable
 from .sdk.slot import Slot
 from .start import Starter, raise_refusal, server_of
-from .termination import Termination, before_termination
+from .termination import SECONDS_TO_ACT, Termination, before_termination
 
 _COMMAND_LINE = "COMET_AUTO_LOG_CLI_ARGUMENTS"
 
@@ -105,10 +105,13 @@ class Session:
                     self._start(unreachable)
             for name in impatient:
                 self._layer.forget(name)
+            server = server_of(self._sdk, self._plan)
+            own_server = urlsplit(server).hostname not in COMET_HOSTS
+            self._archives.host = server if own_server and self._plan.remote else None
             if self.experiment is not None and self.mode == "online":
                 be_patient(self._sdk, self.experiment)
                 lose_nothing(self.experiment)
-                if urlsplit(server_of(self._sdk, self._plan)).hostname not in COMET_HOSTS:
+                if own_server:
                     keep_reports_home(self._sdk, self.experiment)
             self._prepare_body()
             self._display.begin(self.experiment, self.mode, self.cause)
@@ -236,7 +239,10 @@ class Session:
             # What the body raises then is the doing of the signal.
             outcome = Outcome("terminated")
         self._end.run(self.experiment, outcome, self._plan.end_timeout)
-        self._display.end(outcome, next(iter(self._archives.kept), None), self.cause)
+        if termination.dying:
+            # SIGTERM has come meanwhile: what is done about it needs the settings, which are next to go.
+            time.sleep(SECONDS_TO_ACT)
+        self._display.end(outcome, self._archives, self.cause)
 
     def _terminate(self, seconds: float) -> None:
         """End within a few seconds, called in a thread when the process is about to die."""
@@ -246,4 +252,4 @@ class Session:
             left = deadline - time.monotonic()
             outcome = Outcome("terminated")
             self._context.copy().run(self._end.run, self.experiment, outcome, left)
-            self._display.end(outcome, next(iter(self._archives.kept), None), self.cause)
+            self._display.end(outcome, self._archives, self.cause)

@@ -6,7 +6,7 @@ import tempfile
 from typing import Any
 
 from . import sdk as comet
-from .archives.offline import UPLOAD_COMMAND
+from .archives.offline import upload_command
 from .errors import CometTrackingError, InvalidExperimentKeyError, ServerUnavailableError
 from .log import logger
 from .plan import Mode, SessionPlan
@@ -130,7 +130,7 @@ class Starter:
         if self._plan.store_archive is not None:
             return "it is stored with the task's data when the task ends"
         directory = getattr(experiment, "offline_directory", None) or "."
-        return f"to send it, run `{UPLOAD_COMMAND} {directory}/{experiment.get_key()}*.zip`"
+        return f"to send it, run `{upload_command(f'{directory}/{experiment.get_key()}*.zip')}`"
 
     def _started(self) -> Any:
         plan = self._plan

@@ -234,10 +234,9 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
         return task
 
     def _attributes(self) -> dict[str, Any]:
-        names = [name for name in dir(self) if name == "LINK_TYPE_KEY" or name.startswith("COMET_ML_")]
         template = TemplateConfig(self.link, self.secret if isinstance(self.secret, Secret) else None, self)
         return {
-            **{name: getattr(self, name) for name in names},
+            **_CONFIG_KEYS,
             "secret": self.secret,
             "get_extra_config": template.config,
             "get_config": template,
@@ -259,6 +258,11 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
             raise _on_a_workflow(function.__name__)
         plan = session_plan(self, function, template, args, kwargs, context, os.environ)
         return Session(_sdk(), os.environ, plan)
+
+
+_CONFIG_KEYS = {
+    name: key for name, key in vars(comet_ml_login).items() if name == "LINK_TYPE_KEY" or name.startswith("COMET_ML_")
+}
 
 
 def _on_a_workflow(name: str) -> UnsupportedFunctionError:

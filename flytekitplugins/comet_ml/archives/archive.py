@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from ..errors import ArchiveError
+from .standing import STATUS, mark_of, of_one_node
 
 EXPERIMENT = "experiment.json"
 """Key, workspace, project, times and tags of the run."""
@@ -83,7 +84,7 @@ class Archive:
     @property
     def status(self) -> str | None:
         """How the run ended, as this plugin logs it: ``failed``, ``terminated``, ``finished``; None means well."""
-        status = self.others.get("flyte_status")
+        status = of_one_node(self.others, mark_of(self.others)).get(STATUS)
         return None if status is None else str(status)
 
     def messages(self) -> Iterator[Message]:

@@ -15,7 +15,18 @@ from ..sdk.redaction import masked
 from .archive import MESSAGES
 from .rescue import rescue
 
-UPLOAD_COMMAND = "python -m flytekitplugins.comet_ml upload"
+
+def upload_command(archive: str, host: str | None = None) -> str:
+    """The command that sends an archive.
+
+    Args:
+        archive: Path or address of the archive; a path may be a pattern of the shell.
+        host: Address of the Comet service; None for Comet's own, or where the user's settings name it.
+    """
+    return " ".join(
+        ["python -m flytekitplugins.comet_ml upload", *([f"--host {host}"] if host is not None else []), archive]
+    )
+
 
 DIRECTORY_SETTING = "COMET_OFFLINE_DIRECTORY"
 
@@ -33,10 +44,12 @@ class OfflineArchives:
 
     Attributes:
         kept: Where they are in the end: addresses of what was stored, and paths of what could not be.
+        host: Address of the Comet service that they belong to; None if it need not be named.
     """
 
     def __init__(self, store: Store | None) -> None:
         self.kept: list[str] = []
+        self.host: str | None = None
         self._store = store
         self._directory: str | None = None
         self._written: list[str] = []
@@ -106,7 +119,7 @@ class OfflineArchives:
                 masked(f"{type(error).__name__}: {error}", secrets),
             )
             return path
-        logger.info("Comet archive: %s; send it to Comet with: %s %s", address, UPLOAD_COMMAND, address)
+        logger.info("Comet archive: %s; send it to Comet with: %s", address, upload_command(address, self.host))
         if os.path.dirname(path) == self._directory:
             os.remove(path)
         return address

@@ -19,7 +19,44 @@ attempt than that one, an earlier attempt, or the run of another node."""
 STATUS = "flyte_status"
 """The Other that says how a run ended."""
 
+_NODE = "flyte_node"
+
 _CRASHED = ("failed", "terminated")
+
+
+def mark_of(others: Mapping[str, Any]) -> str | None:
+    """What an archive's run has before its names, in an experiment that it shares with other nodes (``n0/``).
+
+    Args:
+        others: The archive's Others.
+    """
+    return next((name.removesuffix(_NODE) for name in others if name.endswith(f"/{_NODE}")), None)
+
+
+def of_one_node(others: Mapping[str, Any], mark: str | None) -> dict[str, Any]:
+    """Others as one node has them, without its mark.
+
+    Args:
+        others: The Others of an archive, or of an experiment.
+        mark: The node's mark; None where it does not share the experiment.
+    """
+    if mark is None:
+        return dict(others)
+    unmarked = {name.removeprefix(mark): value for name, value in others.items() if name.startswith(mark)}
+    return {**{name: value for name, value in others.items() if "/" not in name}, **unmarked}
+
+
+def others_failed(others: Mapping[str, Any], mark: str | None) -> bool:
+    """Whether another node of an experiment that several share has failed.
+
+    Args:
+        others: The experiment's Others.
+        mark: The mark of the node that does not count.
+    """
+    return mark is not None and any(
+        name.endswith(f"/{STATUS}") and not name.startswith(mark) and value in _CRASHED
+        for name, value in others.items()
+    )
 
 
 def standing(archived: Mapping[str, Any], stored: Mapping[str, Any] | None) -> Standing:

@@ -18,7 +18,17 @@ from ..sdk import refusals
 from ..sdk.redaction import masked, spellings
 from .archive import Archive, ResumeStrategy, write_copy
 from .delivered import Delivered, names_on_server, points_of, undelivered
-from .standing import STATUS, Standing, State, names_that_stay, standing, state_after
+from .standing import (
+    STATUS,
+    Standing,
+    State,
+    mark_of,
+    names_that_stay,
+    of_one_node,
+    others_failed,
+    standing,
+    state_after,
+)
 
 # The first request only asks whether the server is there and takes the key.
 _LITTLE_PATIENCE = {
@@ -112,7 +122,9 @@ class Uploader:
             before = self._before(archive.key)
             if before.others is not None and mark in before.others:
                 return Sent(before.stored.url, None)
-            where = standing(archive.others, before.others)
+            node, others = mark_of(archive.others), before.others
+            known_of_it = None if others is None else of_one_node(others, node)
+            where = standing(of_one_node(archive.others, node), known_of_it)
             count = self._upload(archive, before, where, losses)
             stored = self._before(archive.key).stored
             if stored is None:
@@ -179,10 +191,13 @@ class Uploader:
         if before.stored is not None and start and _number(before.stored.start_server_timestamp) > stop:
             # An upload made the experiment, and was cut off: it began when that did.
             stored.set_start_time(start)
-        stored_status = (before.others or {}).get(STATUS)
+        node, others = mark_of(archive.others), before.others or {}
+        stored_status = of_one_node(others, node).get(STATUS)
         if where == "later" and archive.status is None and stored_status is not None:
-            stored.log_other(STATUS, "finished")
+            stored.log_other(f"{node or ''}{STATUS}", "finished")
         state = state_after(where, archive.status, stored_status, before.state)
+        if others_failed(others, node):
+            state = "crashed"
         stored.set_state(state)
         return state
 

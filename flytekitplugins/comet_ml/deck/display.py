@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from .. import sdk as comet
+from ..archives.offline import OfflineArchives
 from ..end import STATUS, Outcome
 from ..link import CometLink
 from ..log import logger
@@ -59,17 +60,17 @@ class Display:
             self.follow(experiment)
             self._attempt(lambda: self._shown("running", None, None, cause))
 
-    def end(self, outcome: Outcome, archive: str | None, cause: BaseException | None) -> None:
+    def end(self, outcome: Outcome, archives: OfflineArchives, cause: BaseException | None) -> None:
         """Show how the experiments ended.
 
         Args:
             outcome: How the task ended.
-            archive: Where the archive of an offline experiment is, once it is known.
+            archives: The session's offline archives.
             cause: Why it is written to an archive, if it should be sent.
         """
         if self._began and self._experiments:
             state: State = "crashed" if outcome.status == "failed" else outcome.status
-            self._attempt(lambda: self._shown(state, outcome.error, archive, cause))
+            self._attempt(lambda: self._shown(state, outcome.error, archives, cause))
         for undo in self._undo:
             undo()
         self._undo.clear()
@@ -99,13 +100,13 @@ class Display:
         self._undo.append(logged.watch_metrics(experiment, history.record))
 
     def _shown(
-        self, state: State, error: BaseException | None, archive: str | None, cause: BaseException | None
+        self, state: State, error: BaseException | None, archives: OfflineArchives | None, cause: BaseException | None
     ) -> None:
         by_key: dict[str, list[Any]] = {}
         for experiment in self._experiments:
             by_key.setdefault(str(experiment.get_key()), []).append(experiment)
         if self._show is not None:
-            self._show([self._content(key, by_key[key], state, error, archive, cause) for key in by_key])
+            self._show([self._content(key, by_key[key], state, error, archives, cause) for key in by_key])
 
     def _content(
         self,
@@ -113,7 +114,7 @@ class Display:
         experiments: list[Any],
         state: State,
         error: BaseException | None,
-        archive: str | None,
+        archives: OfflineArchives | None,
         cause: BaseException | None,
     ) -> DeckContent:
         plan, newest = self._plan, experiments[-1]
@@ -122,6 +123,7 @@ class Display:
         states: dict[str | None, State] = {"failed": "crashed", "terminated": "terminated", "finished": "finished"}
         state = states.get(status, state)
         url = newest.url if isinstance(newest.url, str) else None
+        archive = next(iter(archives.kept), None) if archives is not None else None
         offline = comet.is_offline(newest) or archive is not None
         link = url or CometLink(plan.project_name, plan.workspace, plan.host).url(key)
         message = f"{type(error).__name__}: {error}" if error is not None and state == "crashed" else None
@@ -135,6 +137,7 @@ class Display:
             state=state,
             offline=offline,
             archive=self._masked(archive) if archive else None,
+            host=archives.host if archives is not None else None,
             cause=self._masked(f"{type(cause).__name__}: {cause}") if cause is not None else None,
             error=self._masked(message) if message is not None else None,
             task=plan.others.get("flyte_task"),

@@ -16,6 +16,7 @@ from html import escape
 from typing import Literal
 from urllib.parse import urlsplit
 
+from ..archives.offline import upload_command
 from .metric_history import MetricCourse
 from .plot import number, plot
 
@@ -63,6 +64,7 @@ class DeckContent:
         state: How it goes or went.
         offline: Whether it is written to an archive.
         archive: Where the archive is, once that is known.
+        host: Address of the Comet service that the archive is for; None if it need not be named.
         cause: Why it is written to an archive, if it should be sent.
         error: By what the task failed.
         task: Name of the task.
@@ -81,6 +83,7 @@ class DeckContent:
     state: State
     offline: bool = False
     archive: str | None = None
+    host: str | None = None
     cause: str | None = None
     error: str | None = None
     task: str | None = None
@@ -155,7 +158,7 @@ def _offline(content: DeckContent) -> str:
         return ""
     why = f" Comet could not be reached: {_text(content.cause)}" if content.cause else ""
     if content.archive:
-        command = f"python -m flytekitplugins.comet_ml upload {shlex.quote(content.archive)}"
+        command = upload_command(shlex.quote(content.archive), content.host)
         where = (
             f"The archive is at <code>{_text(content.archive, 2000)}</code>. To send it to Comet, run"
             f"<pre>{_text(command, 2200)}</pre>"

@@ -1,0 +1,1 @@
+"""What the plugin costs, measured: `make bench` writes docs/performance.md."""
