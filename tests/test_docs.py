@@ -158,6 +158,12 @@ def test_a_command_is_one_with_the_options_that_it_has(block: Block, line: str) 
         pytest.fail(f"{words[0]} is no command that is known here")
 
 
+def test_contributing_names_targets_of_the_makefile() -> None:
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"^\| `make ([\w-]+)` \|", page("contributing"), re.MULTILINE))
+    assert {"demo", "test", "docs"} <= named <= targets
+
+
 def parse(words: list[str]) -> None:
     """Have click read a command line of ours, without running it."""
     if words == ["--help"]:
