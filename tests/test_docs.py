@@ -158,6 +158,12 @@ def test_a_command_is_one_with_the_options_that_it_has(block: Block, line: str) 
         pytest.fail(f"{words[0]} is no command that is known here")
 
 
+def test_contributing_names_targets_of_the_makefile() -> None:
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"^\| `make ([\w-]+)` \|", page("contributing"), re.MULTILINE))
+    assert {"demo", "test", "docs"} <= named <= targets
+
+
 def parse(words: list[str]) -> None:
     """Have click read a command line of ours, without running it."""
     if words == ["--help"]:
@@ -369,21 +375,25 @@ def test_every_error_and_warning_of_the_source_has_a_heading_in_troubleshooting(
 
 
 def modules_of_package() -> set[str]:
-    return {path.name for path in PACKAGE.glob("*.py") if not path.name.startswith("__")} | {"cli/"}
+    """Paths of the modules from the package's directory."""
+    paths = (path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
+    return {path.as_posix() for path in paths if not path.name.startswith("__")}
 
 
 def test_the_drawing_has_only_modules_that_there_are() -> None:
     drawing = ElementTree.parse(DOCS / "images" / "call.svg")
     texts = [element.text or "" for element in drawing.iter("{http://www.w3.org/2000/svg}text")]
-    drawn = {name for text in texts for name in re.findall(r"\w+\.py|cli/", text)}
+    drawn = {name for text in texts for name in re.findall(r"[\w/]+\.py", text)}
     assert drawn <= modules_of_package()
     assert len(drawn) > 20
 
 
-def test_the_table_of_modules_has_each_of_them() -> None:
-    table = page("how-it-works").split("## The modules")[1]
-    first_cells = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
-    assert set(re.findall(r"`([^`]+)`", " ".join(first_cells))) == modules_of_package()
+def test_the_tables_of_modules_have_each_of_them() -> None:
+    tables = page("how-it-works").split("## The modules")[1]
+    first_cells = [row.split("|")[1] for row in tables.splitlines() if row.startswith("| `")]
+    named = set(re.findall(r"`([^`]+)`", " ".join(first_cells)))
+    # One row is for all commands.
+    assert named == {name for name in modules_of_package() if not name.startswith("cli/")} | {"cli/"}
 
 
 # The site
