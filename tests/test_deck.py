@@ -18,11 +18,12 @@ from comet_server import CometServer
 from conftest import CANARY, POD_ENVIRONMENT, Canary
 from flytekit import Deck, FlyteContextManager, Secret, dynamic, task
 from flytekit.core.data_persistence import FileAccessProvider
-from flytekitplugins.comet_ml import comet_ml_login, sdk
+from flytekitplugins.comet_ml import comet_ml_login
 from flytekitplugins.comet_ml.deck import console, display, plot
 from flytekitplugins.comet_ml.deck.metric_history import MetricCourse, MetricHistory, MetricPoint
 from flytekitplugins.comet_ml.deck.page import MAX_BYTES, DeckContent, EarlierExperiment, State, render
 from flytekitplugins.comet_ml.experiment_key import link_suffix
+from flytekitplugins.comet_ml.sdk import logged
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pod import Pod, Run
@@ -531,7 +532,7 @@ def test_a_local_task_that_fails_has_a_deck(laptop: CometServer, sandbox: Sandbo
 def test_a_deck_without_the_sdk_s_place_to_listen_has_last_values(
     laptop: CometServer, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sdk, "watch_metrics", lambda experiment, seen: lambda: None)
+    monkeypatch.setattr(logged, "watch_metrics", lambda experiment, seen: lambda: None)
     shown_without = task(enable_deck=True)(track(lambda_free))
     shown_without()
     page = sandbox.only_deck()
