@@ -18,7 +18,7 @@ from comet_server import CometServer
 from conftest import CANARY, POD_ENVIRONMENT, Canary
 from flytekit import Deck, FlyteContextManager, Secret, dynamic, task
 from flytekit.core.data_persistence import FileAccessProvider
-from flytekitplugins.comet_ml import comet_ml_login
+from flytekitplugins.comet_ml import comet_ml_login, sdk
 from flytekitplugins.comet_ml.deck import console, display, plot
 from flytekitplugins.comet_ml.deck.metric_history import MetricCourse, MetricHistory, MetricPoint
 from flytekitplugins.comet_ml.deck.page import MAX_BYTES, DeckContent, EarlierExperiment, State, render
