@@ -1,10 +1,11 @@
-# make demo: run the example, tracked; make test: everything that CI runs. Both set up what they need.
+# make demo: run the example, tracked; make test: everything that CI runs; make bench: measure what it costs and write
+# docs/performance.md, in about ten minutes. They set up what they need.
 SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check oldest clean
+.PHONY: demo test check oldest bench clean
 
 demo: $(READY)
 	@if [ -n "$$COMET_API_KEY" ]; then \
@@ -31,6 +32,10 @@ oldest:
 	.venv-oldest/bin/uv pip install -q --python .venv-oldest/bin/python -r tests/oldest-requirements.txt -e .
 	.venv-oldest/bin/python -m pytest -m "not newest"
 
+bench: $(READY)
+	$(BIN)/pip install -q uv
+	$(BIN)/python -m benchmarks
+
 $(READY): setup.py dev-requirements.txt
 	@python=$$(./.ci/python) && echo "Setting up $(VENV) with $$python." && $$python -m venv $(VENV)
 	$(BIN)/pip install -q --upgrade pip
@@ -38,4 +43,4 @@ $(READY): setup.py dev-requirements.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .venv-oldest .cometml-runs .pytest_cache .mypy_cache .ruff_cache build *.egg-info
+	rm -rf $(VENV) .venv-oldest .venv-bench .cometml-runs .pytest_cache .mypy_cache .ruff_cache build *.egg-info

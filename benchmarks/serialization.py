@@ -75,9 +75,9 @@ def measure(ours: Environment, existing: Environment, directory: Path) -> list[s
     return [
         f"## Serialization of {NUMBER} tasks",
         "",
-        "Milliseconds of processor time for loading the module and for making the templates, in a process that has done",
-        "both for another task; and what `pyflyte package` takes. The template of a decorated task has a secret request",
-        "and six entries in its config, which that of a bare task has not.",
+        "Milliseconds of processor time for loading the module and for making the templates, in a process that has",
+        "done both for another task; and what `pyflyte package` takes. The template of a decorated task has a secret",
+        "request and six entries in its config, which that of a bare task has not.",
         "",
         *table(
             ["tasks", "load", "templates", "ratio of both", "`pyflyte package`, s", "its ratio of processor time"],
