@@ -35,13 +35,16 @@ def main() -> None:
             sections += [waiting.result(), mapped]
         sections.append(keys.measure())
     versions = ", ".join(f"{name} {version}" for name, version in environments.versions().items())
+    minutes = (time.perf_counter() - began) / 60
     page = [
         "# What it costs",
         "",
-        f"Written by `make bench` on {datetime.date.today()}, in {(time.perf_counter() - began) / 60:.0f} minutes; do",
-        "not edit. Medians of interleaved runs, with the least and the most in brackets, on the loopback server of the",
-        f"tests. {machine()}; {versions}; existing plugin: flytekitplugins-comet-ml {environments.EXISTING}, in an",
-        "environment of its own.",
+        f"Written by `make bench` on {datetime.date.today()}, in {minutes:.0f} minutes; do not edit. Medians of",
+        "interleaved runs, with the least and the most in brackets, on the loopback server of the tests. On a machine",
+        "that does something else meanwhile, go by the ratios of processor time.",
+        "",
+        f"{machine()}; {versions}. The existing plugin is flytekitplugins-comet-ml {environments.EXISTING}, in an",
+        "environment of its own that is alike in everything else.",
         "",
         *(line for section in sections for line in section),
     ]

@@ -11,7 +11,7 @@ from .pods import Pods
 from .report import table
 from .server import Server
 
-LIMIT = 300
+LIMIT = 240
 """Seconds after which a pod is killed."""
 
 OUTAGES = {"refused": "connections are refused", "hanging": "no answer", "500": "every answer is 500"}

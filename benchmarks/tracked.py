@@ -13,10 +13,11 @@ from .server import Server
 ROUNDS = 5
 DELAYS = (0.0, 0.1)
 
+WITHOUT = "no plugin"
 BY_HAND = "by hand"
 OURS = "this plugin"
 VARIANTS: dict[str, tuple[str, dict[str, str]]] = {
-    "no plugin": ("plain", {}),
+    WITHOUT: ("plain", {}),
     BY_HAND: ("by_hand", {}),
     "by hand, without an experiment key": ("by_hand", {"BY_HAND_WITHOUT_KEY": "1"}),
     OURS: ("tracked", {}),
@@ -68,7 +69,7 @@ def measure(pods: Pods) -> list[str]:
             [
                 name,
                 seconds(calls[name]),
-                ratio(median(calls[name]), median(calls[BY_HAND])),
+                ratio(median(calls[name]), median(calls[BY_HAND])) if name != WITHOUT else "",
                 f"{median([run.seconds for run in found[delay][name]]):.2f}",
                 f"{median([run.cpu for run in found[delay][name]]):.2f}",
                 f"{median([run.printed('MEMORY') for run in found[delay][name]]):.0f}",
