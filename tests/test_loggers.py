@@ -55,6 +55,24 @@ def test_a_task_that_fails_after_a_logger_has_ended_its_experiment_is_shown_as_c
         train()
     assert comet.only_experiment.states[-1] == "crashed"
     assert comet.only_experiment.others["flyte_status"] == "failed"
+    assert comet.only_experiment.others["flyte_error_type"] == "ValueError"
+    assert comet.only_experiment.others["flyte_error_message"] == "afterwards"
+
+
+def test_a_task_that_fails_after_it_has_opened_another_experiment_is_shown_as_crashed_in_both(
+    comet: CometServer, in_pod: InPod
+) -> None:
+    @comet_ml_login("digits", "my-team", SECRET, host=comet.url)
+    def train() -> None:
+        comet_ml.Experiment(project_name="other")
+        raise ValueError("afterwards")
+
+    with in_pod(), pytest.raises(ValueError, match="afterwards"):
+        train()
+    assert sorted(experiment.project or "" for experiment in comet.experiments.values()) == ["digits", "other"]
+    for experiment in comet.experiments.values():
+        assert experiment.states[-1] == "crashed"
+        assert experiment.others["flyte_error_message"] == "afterwards"
 
 
 @pytest.mark.parametrize(("value", "logged"), [(True, False), (1, False), (0, True), (None, True)])

@@ -113,6 +113,9 @@ class End:
         """End what is open, and say whether there was anything."""
         left_open = []
         began = began_during(self._sdk, self._slot)
+        if own is not None and all(own.get_key() != experiment.get_key() for experiment in began):
+            # The body has opened another one in its place, by which it was ended.
+            began.append(own)
         for experiment in began:
             if experiment.ended:
                 if outcome.crashed and self._is_the_task_s(experiment, own):
@@ -204,15 +207,17 @@ class End:
         if outcome.status == "terminated" and self._plan.rank is not None and self._failures(experiment):
             # The other ranks are terminated when one fails: its error is the one to show.
             return
-        error, mark = outcome.error, self._plan.mark
+        experiment.log_others(self._others(outcome))
+        if outcome.error is not None:
+            text = self._told("".join(traceback.format_exception(outcome.error)))
+            experiment.log_asset_data(text, name=marked(self._plan.mark, "traceback.txt"), overwrite=True)
+
+    def _others(self, outcome: Outcome) -> dict[str, str]:
         others: dict[str, str] = {STATUS: outcome.status}
-        if error is not None:
-            others["flyte_error_type"] = type(error).__name__
-            others["flyte_error_message"] = self._told(_message(error))[:_MESSAGE_LENGTH]
-        experiment.log_others({marked(mark, name): value for name, value in others.items()})
-        if error is not None:
-            text = self._told("".join(traceback.format_exception(error)))
-            experiment.log_asset_data(text, name=marked(mark, "traceback.txt"), overwrite=True)
+        if outcome.error is not None:
+            others["flyte_error_type"] = type(outcome.error).__name__
+            others["flyte_error_message"] = self._told(_message(outcome.error))[:_MESSAGE_LENGTH]
+        return {marked(self._plan.mark, name): value for name, value in others.items()}
 
     def _told(self, text: str) -> str:
         # A name of a file that is no UTF-8 has surrogates, on which the SDK's sender dies, and its end waits for it.
@@ -240,7 +245,8 @@ class End:
         if comet.is_offline(own) or own.disabled:
             return
         stored = self._stored(own)
-        stored.log_other(marked(self._plan.mark, STATUS), outcome.status)
+        for name, value in self._others(outcome).items():
+            stored.log_other(name, value)
         failed = outcome.crashed or (self._plan.mark and self._failures(own))
         stored.set_state("crashed" if failed else "finished")
 
