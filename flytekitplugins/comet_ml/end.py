@@ -25,6 +25,7 @@ from .sdk.running import began_during
 from .sdk.slot import Slot
 
 STATUS = "flyte_status"
+FAILED_RANK = "flyte_failed_rank"
 _MESSAGE_LENGTH = 1000
 
 _SECONDS_FOR_THE_SERVER_TO_COME_BACK = 12.0
@@ -145,7 +146,7 @@ class End:
         if experiment is not own:
             self._attempt(lambda: self._claim(experiment, own), experiment)
         # In an experiment that nodes share, each says how it ended: the state that they have in common follows from it.
-        if experiment.alive and (outcome.crashed or resumed or self._plan.mark):
+        if experiment.alive and (outcome.crashed or self._says_so(experiment, resumed)):
             self._attempt(lambda: self._log_outcome(experiment, outcome), experiment)
         if reports and outcome.status != "terminated":
             left = (deadline - time.monotonic()) / 4
@@ -217,6 +218,8 @@ class End:
         if outcome.error is not None:
             others["flyte_error_type"] = type(outcome.error).__name__
             others["flyte_error_message"] = self._told(_message(outcome.error))[:_MESSAGE_LENGTH]
+        if self._plan.run is not None and not self._plan.primary:
+            others[FAILED_RANK] = f"{self._plan.rank} (run {self._plan.run})"
         return {marked(self._plan.mark, name): value for name, value in others.items()}
 
     def _told(self, text: str) -> str:
@@ -225,12 +228,28 @@ class End:
 
     def _set_state(self, experiment: Any, outcome: Outcome, resumed: bool) -> None:
         # The SDK reports a crash only through sys.excepthook, and every other end as "finished".
-        if outcome.crashed or (self._plan.mark and self._failures(experiment)):
+        if outcome.crashed or (self._plan.mark and self._failures(experiment)) or self._another_rank_failed(experiment):
             self._stored(experiment).set_state("crashed")
         elif resumed and self._plan.primary:
             stored = self._stored(experiment)
             if stored.get_state() == "crashed":
                 stored.set_state("finished")
+
+    def _says_so(self, experiment: Any, resumed: bool) -> bool:
+        """Whether a success is logged: where an earlier run, or another node, may have logged something else."""
+        if not self._plan.primary or not (resumed or self._plan.mark):
+            return False
+        failed: list[bool] = []
+        self._attempt(lambda: failed.append(self._another_rank_failed(experiment)), experiment)
+        return not any(failed)
+
+    def _another_rank_failed(self, experiment: Any) -> bool:
+        """Whether another rank has failed in this run: the primary one may have come to its end before it hears."""
+        if self._plan.run is None or not self._plan.primary or comet.is_offline(experiment):
+            return False
+        others = self._stored(experiment).get_others_summary()
+        name, run = marked(self._plan.mark, FAILED_RANK), f"(run {self._plan.run})"
+        return any(other["name"] == name and str(other["valueCurrent"]).endswith(run) for other in others)
 
     def _failures(self, experiment: Any) -> list[str]:
         """The Others by which a node or a rank has said that it failed, in an experiment that several share."""

@@ -196,8 +196,11 @@ class Session:
         self.mode, self.cause = starter.mode, starter.cause
         if self.experiment is None:
             return
-        if self._plan.primary:
+        created = self.mode == "online" and not comet.is_resumed(self.experiment)
+        if self._plan.primary or created:
+            # The rank that comes first, whichever it is, names it.
             starter.describe(self.experiment)
+        if self._plan.primary:
             starter.announce(self.experiment)
         else:
             comet.silence_state(self.experiment)
