@@ -256,3 +256,13 @@ class Session:
             outcome = Outcome("terminated")
             self._context.copy().run(self._end.run, self.experiment, outcome, left)
             self._display.end(outcome, self._archives, self.cause)
+
+
+def _in_forked_child() -> None:
+    # A thread that is not there any more may have held it.
+    global _starting
+    _starting = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_forked_child)
