@@ -18,9 +18,9 @@ from typing import Any
 
 from . import entrances, give_back_output
 from .slot import Slot, current
+from .slot import slots as _slots
 
 _lock = threading.RLock()
-_slots: list[Slot] = []
 
 
 @contextmanager
