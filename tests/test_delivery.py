@@ -43,6 +43,21 @@ def test_what_the_server_refuses_is_in_an_archive(laptop: CometServer, tmp_path:
     assert archived(tmp_path / "work", "loss") == 20
 
 
+@pytest.mark.newest
+def test_what_the_server_refuses_of_an_experiment_of_the_body_s_is_in_an_archive(
+    laptop: CometServer, tmp_path: Path
+) -> None:
+    laptop.faults.append(refuse_metrics)
+
+    @track(start=False)
+    def body() -> None:
+        comet_ml.start().log_metric("loss", 1)
+
+    body()
+    assert "loss" not in laptop.only_experiment.metrics
+    assert archived(tmp_path / "work", "loss") == 1
+
+
 def test_a_run_that_was_delivered_leaves_no_archive(laptop: CometServer, tmp_path: Path) -> None:
     @track()
     def body() -> None:
@@ -63,6 +78,26 @@ def test_an_end_that_hangs_is_cut_and_leaves_an_archive(laptop: CometServer, tmp
     body()
     assert time.monotonic() - begun < 10
     assert archived(tmp_path / "work", "loss") == 20
+
+
+def test_a_body_that_opens_another_experiment_does_not_wait_for_a_server_that_hangs(
+    laptop: CometServer, tmp_path: Path
+) -> None:
+    waited: list[float] = []
+
+    @track(end_timeout=6.0)
+    def body() -> None:
+        experiment = comet_ml.get_running_experiment()
+        experiment.log_metric("loss", 1)
+        laptop.faults.append(laptop.hang)
+        experiment.log_asset(__file__)
+        begun = time.monotonic()
+        comet_ml.start(online=False, project_name="other")
+        waited.append(time.monotonic() - begun)
+
+    body()
+    assert waited[0] < 10
+    assert archived(tmp_path / "work", "loss") == 1
 
 
 def test_the_connections_of_a_started_experiment_are_as_patient_as_the_sdk_s(laptop: CometServer) -> None:

@@ -13,6 +13,7 @@ from comet_server import CometServer
 from conftest import InPod
 from flytekit import Secret
 from flytekitplugins.comet_ml import comet_ml_login
+from flytekitplugins.comet_ml.archives.archive import read_archive
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
@@ -55,6 +56,44 @@ def test_a_task_that_fails_after_a_logger_has_ended_its_experiment_is_shown_as_c
         train()
     assert comet.only_experiment.states[-1] == "crashed"
     assert comet.only_experiment.others["flyte_status"] == "failed"
+    assert comet.only_experiment.others["flyte_error_type"] == "ValueError"
+    assert comet.only_experiment.others["flyte_error_message"] == "afterwards"
+
+
+def test_the_archive_of_a_task_that_fails_after_it_has_ended_its_experiment_says_so(
+    comet: CometServer, in_pod: InPod, tmp_path: Path
+) -> None:
+    @comet_ml_login("digits", "my-team", SECRET, host=comet.url, online=False)
+    def train() -> None:
+        comet_ml.get_running_experiment().log_metric("loss", 1)
+        comet_ml.get_running_experiment().log_asset_data("text", name="a.txt")
+        comet_ml.get_running_experiment().end()
+        raise ValueError("afterwards")
+
+    with in_pod(), pytest.raises(ValueError, match="afterwards"):
+        train()
+    (path,) = (tmp_path / "raw").rglob("*.zip")
+    archive = read_archive(path)
+    assert archive.status == "failed"
+    assert archive.others["flyte_error_message"] == "afterwards"
+    assert archive.metrics == {("loss", None): 1}
+    assert (archive.damaged, "file_upload" in archive.types) == (0, True)
+
+
+def test_a_task_that_fails_after_it_has_opened_another_experiment_is_shown_as_crashed_in_both(
+    comet: CometServer, in_pod: InPod
+) -> None:
+    @comet_ml_login("digits", "my-team", SECRET, host=comet.url)
+    def train() -> None:
+        comet_ml.Experiment(project_name="other")
+        raise ValueError("afterwards")
+
+    with in_pod(), pytest.raises(ValueError, match="afterwards"):
+        train()
+    assert sorted(experiment.project or "" for experiment in comet.experiments.values()) == ["digits", "other"]
+    for experiment in comet.experiments.values():
+        assert experiment.states[-1] == "crashed"
+        assert experiment.others["flyte_error_message"] == "afterwards"
 
 
 @pytest.mark.parametrize(("value", "logged"), [(True, False), (1, False), (0, True), (None, True)])

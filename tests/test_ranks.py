@@ -140,6 +140,46 @@ def test_with_all_ranks_the_others_join_and_report_no_state(comet: CometServer, 
     assert "ended" not in experiment.states[states:]
 
 
+def ranks_of_one_task(comet: CometServer) -> Any:
+    @comet_ml_login(project_name="digits", workspace="my-team", secret=SECRET, host=comet.url, ranks="all")
+    def train(fails: bool) -> None:
+        if fails:
+            raise ValueError("rank 1 has no luck")
+
+    return train
+
+
+def test_the_experiment_has_its_name_and_its_others_whichever_rank_comes_first(
+    comet: CometServer, in_pod: InPod
+) -> None:
+    for rank in ("1", "0"):
+        with in_pod(RANK=rank, WORLD_SIZE="2"):
+            ranks_of_one_task(comet)(fails=False)
+    experiment = comet.only_experiment
+    assert experiment.name == "train ahq8bl2jkbsf7wxd4mzn"
+    assert experiment.others["flyte_task"] == "my_pkg.workflows.train"
+    assert experiment.parameters["fails"] is False
+    assert experiment.others["flyte_status"] == "finished"
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_primary_rank_that_succeeds_does_not_hide_that_another_one_has_failed(
+    comet: CometServer, in_pod: InPod, restarted: bool
+) -> None:
+    train = ranks_of_one_task(comet)
+    with in_pod(RANK="1", WORLD_SIZE="2", TORCHELASTIC_RESTART_COUNT="0"), pytest.raises(ValueError, match="no luck"):
+        train(fails=True)
+    with in_pod(RANK="2", WORLD_SIZE="3", TORCHELASTIC_RESTART_COUNT="0"):
+        train(fails=False)
+    with in_pod(RANK="0", WORLD_SIZE="2", TORCHELASTIC_RESTART_COUNT="1" if restarted else "0"):
+        train(fails=False)
+    experiment = comet.only_experiment
+    assert experiment.states[-1] == ("finished" if restarted else "crashed")
+    assert experiment.others["flyte_status"] == ("finished" if restarted else "failed")
+    assert experiment.others["flyte_error_message"] == "rank 1 has no luck"
+    assert experiment.others["flyte_failed_rank"].startswith("1 ")
+
+
 ELASTIC = """
 import os
 from flytekit import Secret, task, workflow
@@ -188,6 +228,52 @@ def test_a_torch_elastic_task_with_two_ranks(
     experiment = comet.only_experiment
     assert experiment.metrics["rank0"] == [(step, 2.0) for step in range(3)]
     assert len(experiment.metrics.get("rank1", [])) == (3 if ranks == "all" else 0)
+
+
+FAILING = """
+import os
+import time
+from flytekit import Secret, task
+from flytekitplugins.comet_ml import comet_ml_login
+from flytekitplugins.kfpytorch import Elastic
+import comet_ml
+
+@task(task_config=Elastic(nnodes=1, nproc_per_node=2, start_method="{start_method}", monitor_interval=1))
+@comet_ml_login(
+    project_name="digits", workspace="my-team", secret=Secret(group="comet-ml", key="comet-ml-api-key"),
+    host=os.environ.get("COMET_HOST_FOR_TESTS", "https://comet.invalid"), ranks="{ranks}",
+)
+def train() -> int:
+    rank = int(os.environ["RANK"])
+    for step in range(100):
+        comet_ml.get_running_experiment().log_metric(f"rank{{rank}}", step, step=step)
+    if rank == 1:
+        while not os.path.exists("rank 0 is there"):
+            time.sleep(0.05)
+        raise ValueError("rank 1 has no luck")
+    open("rank 0 is there", "w").close()
+    time.sleep(60)
+    return rank
+"""
+
+
+@pytest.mark.newest
+@pytest.mark.parametrize("ranks", ["primary", "all"])
+@pytest.mark.parametrize("start_method", ["spawn", "fork"])
+def test_a_torch_elastic_task_of_which_another_rank_raises_is_shown_as_crashed(
+    comet: CometServer, pod: Pod, start_method: str, ranks: str
+) -> None:
+    pytest.importorskip("flytekitplugins.kfpytorch")
+    run = pod.run(FAILING.format(start_method=start_method, ranks=ranks), "train")
+    assert "rank 1 has no luck" in run.error
+    experiment = comet.only_experiment
+    assert experiment.states[-1] == "crashed"
+    assert "finished" not in experiment.states
+    # Of a primary rank that is alone in Comet nobody but SIGTERM tells it.
+    assert experiment.others["flyte_status"] == ("failed" if ranks == "all" else "terminated")
+    assert experiment.others.get("flyte_error_message") == ("rank 1 has no luck" if ranks == "all" else None)
+    assert len(experiment.metrics["rank0"]) == 100
+    assert len(experiment.metrics.get("rank1", [])) == (100 if ranks == "all" else 0)
 
 
 @pytest.mark.parametrize(

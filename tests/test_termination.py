@@ -300,6 +300,26 @@ def test_the_descriptor_of_an_event_loop_around_it_still_gets_its_signals() -> N
     assert _settled(before)
 
 
+def test_the_descriptor_of_an_event_loop_that_has_been_closed_meanwhile_is_no_trouble(tmp_path: Path) -> None:
+    body = """
+    import socket
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+    signal.set_wakeup_fd(writer.fileno())
+    with before_termination(act):
+        writer.close()
+    assert signal.set_wakeup_fd(-1) == -1
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+    signal.set_wakeup_fd(writer.fileno())
+    with before_termination(act):
+        writer.close()
+        ready()
+        time.sleep(60)
+    """
+    assert script(tmp_path, body)[:2] == (-signal.SIGTERM, "acted\n")
+
+
 def test_in_a_thread_nothing_is_watched_and_nothing_breaks() -> None:
     before, seen = _state(), []
 

@@ -14,7 +14,7 @@ from .credentials import read_api_key
 from .deck.console import deck_display
 from .identity import Identity, identify, is_local
 from .plan import SessionPlan, marked
-from .ranks import shared_key
+from .ranks import run_of, shared_key
 from .registration import TemplateConfig, source_file
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ def session_plan(
         others=others,
         name=identity.experiment_name(decorator.scope),
         rank=rank.name if rank is not None and joins else None,
+        run=run_of(environ, identity.attempt) if joins else None,
         primary=rank is None or rank.primary,
         on_unavailable=decorator.on_unavailable,
         end_timeout=decorator.end_timeout,

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import contextvars
 import functools
+import os
 import threading
 import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from . import sdk as comet
+from .archives.archive import add_others
 from .archives.offline import OfflineArchives
 from .log import logger
 from .plan import SessionPlan, marked
@@ -25,6 +28,7 @@ from .sdk.running import began_during
 from .sdk.slot import Slot
 
 STATUS = "flyte_status"
+FAILED_RANK = "flyte_failed_rank"
 _MESSAGE_LENGTH = 1000
 
 _SECONDS_FOR_THE_SERVER_TO_COME_BACK = 12.0
@@ -113,6 +117,9 @@ class End:
         """End what is open, and say whether there was anything."""
         left_open = []
         began = began_during(self._sdk, self._slot)
+        if own is not None and all(own.get_key() != experiment.get_key() for experiment in began):
+            # The body has opened another one in its place, by which it was ended.
+            began.append(own)
         for experiment in began:
             if experiment.ended:
                 if outcome.crashed and self._is_the_task_s(experiment, own):
@@ -142,7 +149,7 @@ class End:
         if experiment is not own:
             self._attempt(lambda: self._claim(experiment, own), experiment)
         # In an experiment that nodes share, each says how it ended: the state that they have in common follows from it.
-        if experiment.alive and (outcome.crashed or resumed or self._plan.mark):
+        if experiment.alive and (outcome.crashed or self._says_so(experiment, resumed)):
             self._attempt(lambda: self._log_outcome(experiment, outcome), experiment)
         if reports and outcome.status != "terminated":
             left = (deadline - time.monotonic()) / 4
@@ -204,15 +211,19 @@ class End:
         if outcome.status == "terminated" and self._plan.rank is not None and self._failures(experiment):
             # The other ranks are terminated when one fails: its error is the one to show.
             return
-        error, mark = outcome.error, self._plan.mark
+        experiment.log_others(self._others(outcome))
+        if outcome.error is not None:
+            text = self._told("".join(traceback.format_exception(outcome.error)))
+            experiment.log_asset_data(text, name=marked(self._plan.mark, "traceback.txt"), overwrite=True)
+
+    def _others(self, outcome: Outcome) -> dict[str, str]:
         others: dict[str, str] = {STATUS: outcome.status}
-        if error is not None:
-            others["flyte_error_type"] = type(error).__name__
-            others["flyte_error_message"] = self._told(_message(error))[:_MESSAGE_LENGTH]
-        experiment.log_others({marked(mark, name): value for name, value in others.items()})
-        if error is not None:
-            text = self._told("".join(traceback.format_exception(error)))
-            experiment.log_asset_data(text, name=marked(mark, "traceback.txt"), overwrite=True)
+        if outcome.error is not None:
+            others["flyte_error_type"] = type(outcome.error).__name__
+            others["flyte_error_message"] = self._told(_message(outcome.error))[:_MESSAGE_LENGTH]
+        if self._plan.run is not None and not self._plan.primary:
+            others[FAILED_RANK] = f"{self._plan.rank} (run {self._plan.run})"
+        return {marked(self._plan.mark, name): value for name, value in others.items()}
 
     def _told(self, text: str) -> str:
         # A name of a file that is no UTF-8 has surrogates, on which the SDK's sender dies, and its end waits for it.
@@ -220,12 +231,28 @@ class End:
 
     def _set_state(self, experiment: Any, outcome: Outcome, resumed: bool) -> None:
         # The SDK reports a crash only through sys.excepthook, and every other end as "finished".
-        if outcome.crashed or (self._plan.mark and self._failures(experiment)):
+        if outcome.crashed or (self._plan.mark and self._failures(experiment)) or self._another_rank_failed(experiment):
             self._stored(experiment).set_state("crashed")
         elif resumed and self._plan.primary:
             stored = self._stored(experiment)
             if stored.get_state() == "crashed":
                 stored.set_state("finished")
+
+    def _says_so(self, experiment: Any, resumed: bool) -> bool:
+        """Whether a success is logged: where an earlier run, or another node, may have logged something else."""
+        if not self._plan.primary or not (resumed or self._plan.mark):
+            return False
+        failed: list[bool] = []
+        self._attempt(lambda: failed.append(self._another_rank_failed(experiment)), experiment)
+        return not any(failed)
+
+    def _another_rank_failed(self, experiment: Any) -> bool:
+        """Whether another rank has failed in this run: the primary one may have come to its end before it hears."""
+        if self._plan.run is None or not self._plan.primary or comet.is_offline(experiment):
+            return False
+        others = self._stored(experiment).get_others_summary()
+        name, run = marked(self._plan.mark, FAILED_RANK), f"(run {self._plan.run})"
+        return any(other["name"] == name and str(other["valueCurrent"]).endswith(run) for other in others)
 
     def _failures(self, experiment: Any) -> list[str]:
         """The Others by which a node or a rank has said that it failed, in an experiment that several share."""
@@ -237,10 +264,15 @@ class End:
         ]
 
     def _correct(self, own: Any, outcome: Outcome) -> None:
+        # Earlier runs with the same key can have left theirs in the same place.
+        archives = sorted(filter(os.path.exists, comet.archives_of(own)), key=os.path.getmtime)
+        if archives:
+            add_others(Path(archives[-1]), self._others(outcome))
         if comet.is_offline(own) or own.disabled:
             return
         stored = self._stored(own)
-        stored.log_other(marked(self._plan.mark, STATUS), outcome.status)
+        for name, value in self._others(outcome).items():
+            stored.log_other(name, value)
         failed = outcome.crashed or (self._plan.mark and self._failures(own))
         stored.set_state("crashed" if failed else "finished")
 

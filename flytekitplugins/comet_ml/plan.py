@@ -40,6 +40,7 @@ class SessionPlan:
         others: Others of the experiment.
         name: Name of the experiment, unless the user gave one.
         rank: Name of this process among those of a distributed task that all join the experiment; None if it is alone.
+        run: What the ranks that join the experiment have in common, and those of an earlier run have not.
         on_unavailable: What to do when the server cannot be reached: write an offline archive, or raise.
         end_timeout: Seconds that the end may take.
         store_archive: Puts an offline archive to where it outlives the pod, and returns the address; None where
@@ -69,6 +70,7 @@ class SessionPlan:
     others: Mapping[str, str] = field(default_factory=dict)
     name: str | None = None
     rank: str | None = None
+    run: str | None = None
     on_unavailable: Literal["offline", "raise"] = "offline"
     end_timeout: float = 60.0
     store_archive: Callable[[str], str] | None = None

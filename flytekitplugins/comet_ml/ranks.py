@@ -44,6 +44,19 @@ def shared_key(environ: Mapping[str, str]) -> str:
     return hashlib.sha256(json.dumps(meeting).encode()).hexdigest()[:40]
 
 
+def run_of(environ: Mapping[str, str], attempt: str | None) -> str:
+    """What the ranks of one run have in common, on whatever machine, and those of another try have not.
+
+    Args:
+        environ: The environment of the process.
+        attempt: Flyte's number of the attempt; None locally.
+    """
+    # Elastic counts the restarts of its workers, which go on with the same experiment.
+    names = ("MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT")
+    meeting = [attempt, *(environ.get(name) for name in (*names, "OMPI_MCA_ess_base_jobid"))]
+    return hashlib.sha256(json.dumps(meeting).encode()).hexdigest()[:8]
+
+
 def _tensorflow_rank(text: str) -> Rank | None:
     """The rank by `TF_CONFIG`: ``{"cluster": {type: [address, ...]}, "task": {"type": ..., "index": ...}}``.
 

@@ -22,7 +22,7 @@ from .log import logger
 from .login import COMET_HOSTS, log_in, login_settings, server_settings
 from .plan import Mode, SessionPlan
 from .sdk import refusals
-from .sdk.delivery import be_patient, keep_reports_home, little_patience, lose_nothing
+from .sdk.delivery import be_patient, hurry, keep_reports_home, let_go, little_patience, lose_nothing
 from .sdk.redaction import SDKLogFilter, masked, scrub, spellings
 from .sdk.running import own_experiment
 from .sdk.settings import SettingsLayer, variable
@@ -71,6 +71,7 @@ class Session:
         self._context: contextvars.Context
         self._undo = ExitStack()
         self._process = os.getpid()
+        self._own_server = False
 
     def __enter__(self) -> Session:
         try:
@@ -106,13 +107,12 @@ class Session:
             for name in impatient:
                 self._layer.forget(name)
             server = server_of(self._sdk, self._plan)
-            own_server = urlsplit(server).hostname not in COMET_HOSTS
-            self._archives.host = server if own_server and self._plan.remote else None
+            self._own_server = urlsplit(server).hostname not in COMET_HOSTS
+            self._archives.host = server if self._own_server and self._plan.remote else None
             if self.experiment is not None and self.mode == "online":
                 be_patient(self._sdk, self.experiment)
-                lose_nothing(self.experiment)
-                if own_server:
-                    keep_reports_home(self._sdk, self.experiment)
+                self._lose_nothing(self.experiment)
+            self._slot.made, self._slot.end = self._lose_nothing, self._end_early
             self._prepare_body()
             self._display.begin(self.experiment, self.mode, self.cause)
             self._undo = undo.pop_all()
@@ -196,11 +196,28 @@ class Session:
         self.mode, self.cause = starter.mode, starter.cause
         if self.experiment is None:
             return
-        if self._plan.primary:
+        created = self.mode == "online" and not comet.is_resumed(self.experiment)
+        if self._plan.primary or created:
+            # The rank that comes first, whichever it is, names it.
             starter.describe(self.experiment)
+        if self._plan.primary:
             starter.announce(self.experiment)
         else:
             comet.silence_state(self.experiment)
+
+    def _lose_nothing(self, experiment: Any) -> None:
+        """See to it that what is logged to an experiment, the session's or one of the body's, arrives somewhere."""
+        if not experiment.alive or comet.is_offline(experiment):
+            return
+        lose_nothing(experiment)
+        if self._own_server:
+            keep_reports_home(self._sdk, experiment)
+
+    def _end_early(self, experiment: Any) -> None:
+        """End an experiment in whose place the body opens another one."""
+        hurry(experiment, self._plan.end_timeout)
+        experiment.end()
+        let_go(experiment)
 
     def _prepare_body(self) -> None:
         """Let code in the body that opens an experiment of its own, and child processes, find this one."""
@@ -238,7 +255,12 @@ class Session:
         if termination.dying or (termination.received and outcome.crashed):
             # What the body raises then is the doing of the signal.
             outcome = Outcome("terminated")
-        self._end.run(self.experiment, outcome, self._plan.end_timeout)
+        try:
+            self._end.run(self.experiment, outcome, self._plan.end_timeout)
+        except Exception as problem:
+            # No more threads, no more memory: the body's result is not hostage to that.
+            text = masked(f"{type(problem).__name__}: {problem}", self._log_filter.secrets)
+            logger.warning("The Comet experiment of this task was not ended: %s", text)
         if termination.dying:
             # SIGTERM has come meanwhile: what is done about it needs the settings, which are next to go.
             time.sleep(SECONDS_TO_ACT)
@@ -253,3 +275,13 @@ class Session:
             outcome = Outcome("terminated")
             self._context.copy().run(self._end.run, self.experiment, outcome, left)
             self._display.end(outcome, self._archives, self.cause)
+
+
+def _in_forked_child() -> None:
+    # A thread that is not there any more may have held it.
+    global _starting
+    _starting = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_forked_child)

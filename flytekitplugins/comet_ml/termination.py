@@ -133,7 +133,11 @@ class Watch:
         """Put the handlers back as they were, unless somebody else has set theirs since."""
         if signal.getsignal(signal.SIGTERM) == self._handle:
             signal.signal(signal.SIGTERM, self._previous)
-        current = signal.set_wakeup_fd(self._previous_descriptor)
+        try:
+            current = signal.set_wakeup_fd(self._previous_descriptor)
+        except (OSError, ValueError):
+            # Its event loop has been closed meanwhile.
+            current = signal.set_wakeup_fd(-1)
         if current not in (self._writer.fileno(), -1):
             signal.set_wakeup_fd(current)
         self._writer.close()
@@ -167,7 +171,10 @@ class Watch:
                 self._reader.close()
                 return
             if self._previous_descriptor != -1:
-                os.write(self._previous_descriptor, numbers)
+                try:
+                    os.write(self._previous_descriptor, numbers)
+                except OSError as error:
+                    logger.debug("An earlier wakeup descriptor could not be told of a signal: %s", error)
             if signal.SIGTERM in numbers:
                 self._note()
                 self._act()

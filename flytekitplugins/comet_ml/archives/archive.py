@@ -1,13 +1,16 @@
 """The SDK's offline archive: a zip with ``experiment.json``, ``messages.json`` (a JSON object a line) and asset files.
 
-An archive is read and copied here, never changed: what `comet_ml` has written is the only copy of a run.
+An archive is read and copied here, and replaced only by a whole new one: what `comet_ml` has written is the only copy
+of a run.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
+import tempfile
 import zipfile
 import zlib
 from collections import Counter
@@ -190,6 +193,39 @@ def write_copy(
             with content.open(name) as source, copy.open(name, "w", force_zip64=True) as file:
                 shutil.copyfileobj(source, file)
     return count
+
+
+def add_others(path: Path, others: Mapping[str, str]) -> None:
+    """Put Others into an archive that the SDK has written: of a run whose body ended its experiment, and failed then.
+
+    Args:
+        path: The archive; replaced in one step.
+        others: Their values by name.
+
+    Raises:
+        ArchiveError: If it is no archive, or a damaged one.
+        OSError: If there is no place for the new one.
+    """
+    archive = read_archive(path)
+
+    def messages() -> Iterator[Message]:
+        like = dict[str, Any]()
+        for message in archive.messages():
+            like = json.loads(message.text) if message.type == "log_other" else like
+            yield message
+        for name, value in others.items():
+            payload = {**like.get("payload", {}), "key": name, "value": value}
+            yield Message(json.dumps({**like, "type": "log_other", "payload": payload}), "log_other", payload)
+
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".")
+    os.close(handle)
+    try:
+        strategy = archive.metadata.get("resume_strategy", "create")
+        write_copy(archive, Path(name), messages=messages(), resume_strategy=strategy)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
 
 
 def store(path: Path, put: Callable[[Path], str]) -> str:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from . import signature
-from .slot import Slot, current
+from .slot import Slot, nearest
 
 
 def _in_no_file(entrance: Any) -> Callable[..., Any]:
@@ -48,7 +48,7 @@ def start(sdk: Any, original: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(original)
     def start(*args: Any, **kwargs: Any) -> Any:
-        slot = current.get()
+        slot = nearest()
         if slot is not None and slot.closed:
             running = slot.experiment
             return running if running is not None and not running.ended else sdk.Experiment(disabled=True)
@@ -80,11 +80,16 @@ def constructor(sdk: Any, entrance: type, original: Callable[..., Any]) -> Calla
 
     @functools.wraps(original)
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
-        slot = current.get()
+        slot = nearest()
         # ExistingExperiment comes by here again, through the constructor of its base.
         if slot is None or (entrance is not existing and isinstance(self, existing)):
             original(self, *args, **kwargs)
             return
+        if construct(slot, self, *args, **kwargs):
+            slot.made(self)
+
+    def construct(slot: Slot, self: Any, *args: Any, **kwargs: Any) -> bool:
+        """Make it, and say whether it is one that was not there before."""
         given = _flat(parameters.bind_partial(self, *args, **kwargs).arguments)
         key = given.get("experiment_key") or given.get("previous_experiment")
         if slot.closed:
@@ -99,12 +104,15 @@ def constructor(sdk: Any, entrance: type, original: Callable[..., Any]) -> Calla
                 original(self, *args, **kwargs)
         elif not slot.experiment.ended and _alias(sdk, self, slot.experiment):
             sdk.config.set_global_experiment(self)
+            return False
         elif slot.joins and entrance is not existing:
             kwargs = {"enable_get_or_create_mode": True, **kwargs, "experiment_key": slot.arguments["experiment_key"]}
             original(self, *args, **kwargs)
         else:
             original(self, *args, **kwargs)
+        return True
 
+    construct = _in_no_file(construct)
     return _in_no_file(__init__)
 
 
@@ -136,7 +144,7 @@ _DISTINGUISHING = ("experiment_key", "project", "project_name", "workspace")
 def _beside(slot: Slot) -> Iterator[None]:
     """Open another experiment: the call's own is ended first, since the SDK would drop what it has not sent."""
     if not slot.experiment.ended:
-        slot.experiment.end()
+        slot.end(slot.experiment)
     exported = os.environ.pop("COMET_EXPERIMENT_KEY", None)
     try:
         with _passing(slot):

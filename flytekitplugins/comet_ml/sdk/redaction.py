@@ -13,6 +13,9 @@ import traceback
 from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from typing import Any
+
+from ..log import logger
 
 MASK = "***"
 _SDK_LOGGER = "comet_ml"
@@ -39,18 +42,35 @@ def scrub(error: BaseException | None, secrets: Collection[str]) -> None:
         secrets: What to mask.
     """
     seen: set[int] = set()
-    waiting = [error]
+    waiting: list[Any] = [error]
     while waiting:
         current = waiting.pop()
-        if current is None or id(current) in seen:
+        if not isinstance(current, BaseException) or id(current) in seen:
             continue
         seen.add(id(current))
-        waiting += [current.__cause__, current.__context__]
-        if any(secret in repr(current.args) for secret in secrets):
-            current.args = tuple(masked(a, secrets) if isinstance(a, str) else a for a in current.args)
-        for name, value in list(vars(current).items()):
-            if isinstance(value, str) and any(secret in value for secret in secrets):
-                setattr(current, name, masked(value, secrets))
+        waiting += [current.__cause__, current.__context__, *current.args]
+        try:
+            # Those of an ExceptionGroup, which Python 3.10 does not have.
+            waiting += getattr(current, "exceptions", ())
+            _scrub_one(current, secrets)
+        except Exception as problem:
+            # The exception of a task can be anything, a frozen dataclass too.
+            logger.debug(
+                "A %s could not be searched for the API key: %s", type(current).__name__, type(problem).__name__
+            )
+
+
+def _scrub_one(error: BaseException, secrets: Collection[str]) -> None:
+    def is_told(value: object) -> bool:
+        return isinstance(value, str) and any(secret in value for secret in secrets)
+
+    if any(map(is_told, error.args)):
+        error.args = tuple(masked(a, secrets) if isinstance(a, str) else a for a in error.args)
+    for name, value in list(vars(error).items()):
+        if is_told(value):
+            setattr(error, name, masked(value, secrets))
+        elif name == "__notes__":
+            error.__dict__[name] = [masked(n, secrets) if isinstance(n, str) else n for n in value]
 
 
 class SDKLogFilter(logging.Filter):
@@ -72,8 +92,8 @@ class SDKLogFilter(logging.Filter):
         """Put the filter on every handler that there is."""
         # Also those of urllib3, which logs addresses at DEBUG, and of whoever logs an exception of the SDK.
         loggers = [logging.root, *list(logging.root.manager.loggerDict.values())]
-        for logger in loggers:
-            for handler in logger.handlers if isinstance(logger, logging.Logger) else ():
+        for owner in loggers:
+            for handler in owner.handlers if isinstance(owner, logging.Logger) else ():
                 if handler not in self._handlers:
                     handler.addFilter(self)
                     self._handlers.append(handler)

@@ -8,6 +8,7 @@ with the call's own; elsewhere, as in a thread that the call started, with the n
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import types
@@ -17,9 +18,9 @@ from typing import Any
 
 from . import entrances, give_back_output
 from .slot import Slot, current
+from .slot import slots as _slots
 
 _lock = threading.RLock()
-_slots: list[Slot] = []
 
 
 @contextmanager
@@ -155,3 +156,13 @@ def _uninstall(sdk: Any) -> None:
     _originals.clear()
     give_back_output(**_streams)
     _streams.clear()
+
+
+def _in_forked_child() -> None:
+    # A thread that is not there any more may have held it.
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_forked_child)

@@ -9,6 +9,7 @@ that is taken off leaves the COMET_* variables as it found them.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any
@@ -134,3 +135,13 @@ def _replace(environ: MutableMapping[str, str], wanted: Mapping[str, str]) -> No
     for name, value in wanted.items():
         if environ.get(name) != value:
             environ[name] = value
+
+
+def _in_forked_child() -> None:
+    # A thread that is not there any more may have held it.
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_forked_child)

@@ -19,6 +19,8 @@ class Slot:
         passing: Whether an entrance has let a call through, and so lets those pass that the SDK makes in it.
         joins: Whether this SDK's `Experiment()` can continue an experiment that has ended.
         opened: Called with every experiment that is opened in the call, while the SDK makes it.
+        end: Ends the call's experiment when the body opens another one.
+        made: Called with every one that the SDK has made.
     """
 
     def __init__(self, before: Any, outer: Any) -> None:
@@ -30,7 +32,18 @@ class Slot:
         self.passing = False
         self.joins = False
         self.opened: Callable[[Any], None] = lambda experiment: None
+        self.end: Callable[[Any], None] = lambda experiment: experiment.end()
+        self.made: Callable[[Any], None] = lambda experiment: None
 
 
 current: ContextVar[Slot | None] = ContextVar("running_experiment", default=None)
 """The slot of the tracked call that the context belongs to."""
+
+slots: list[Slot] = []
+"""The slots of all tracked calls that run, in the order in which they began."""
+
+
+def nearest() -> Slot | None:
+    """The slot of the context's call; in a context without one, as in a thread that a call started, of the newest."""
+    # The settings in force there, the experiment's key among them, are the newest call's too.
+    return current.get() or next(reversed(slots), None)
