@@ -25,7 +25,7 @@ from ..options import web_address
     "--host", metavar="URL", help="Address of the Comet service, if it is not the one in your Comet settings."
 )
 def command(uris: tuple[str, ...], host: str | None) -> None:
-    """Send archives of offline runs to Comet.
+    r"""Send archives of offline runs to Comet.
 
     A URI is what the log of the task says: an archive, or a directory with archives, in a blob store or on the local
     disk (s3://, gs://, abfs://, file:// or a path).
