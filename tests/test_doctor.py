@@ -280,7 +280,12 @@ def test_a_module_without_decorated_tasks_is_an_error() -> None:
 def test_a_module_that_there_is_not_is_an_error(target: str) -> None:
     result = doctor(target)
     assert result.exit_code == 1
-    assert "is no Python file" in result.output or "There is no module" in result.output
+    assert ("does not exist" if target.endswith(".py") else "There is no module") in result.output
+
+
+def test_a_file_that_is_no_python_file_is_an_error() -> None:
+    Path("notes").mkdir()
+    assert "notes/ is no Python file" in doctor("notes/").output
 
 
 def test_no_module_at_all_is_a_wrong_command_line() -> None:

@@ -26,6 +26,15 @@ def test_all_missing_arguments_are_named() -> None:
         comet_ml_login("p")  # type: ignore[call-arg]
 
 
+@pytest.mark.parametrize(
+    "given, right", [("secrets", "secret"), ("project", "project_name"), ("work_space", "workspace")]
+)
+def test_a_missing_argument_that_was_given_by_another_name_is_seen(given: str, right: str) -> None:
+    arguments = {given if name == right else name: value for name, value in GOOD.items()}
+    with pytest.raises(InvalidOptionError, match=rf"the name is `{right}`, not `{given}`"):
+        comet_ml_login(**arguments)
+
+
 @pytest.mark.parametrize("option", ["project_name", "workspace", "experiment_key", "host"])
 @pytest.mark.parametrize("value", ["", "  ", 3, b"x", "\ud800"])
 def test_texts_must_be_texts(option: str, value: Any) -> None:
@@ -84,6 +93,24 @@ def test_a_keyword_with_a_value_that_cannot_be_is_refused(keyword: str, value: A
 def test_a_host_that_is_no_web_address_is_refused(host: str) -> None:
     with pytest.raises(InvalidOptionError, match="`host` must be the address of a Comet service"):
         comet_ml_login(**GOOD, host=host)
+
+
+@pytest.mark.parametrize("host", ["https://comet.example.com/clientlib/", "https://comet.example.com/api"])
+def test_a_host_with_a_path_of_the_sdk_is_refused_with_the_one_that_is_meant(host: str) -> None:
+    with pytest.raises(InvalidOptionError, match=r"browser shows, 'https://comet.example.com', not"):
+        comet_ml_login(**GOOD, host=host)
+
+
+@pytest.mark.parametrize("host", ["https://comet.example.com/?a=1", "https://comet.example.com/#a"])
+def test_a_host_is_an_address_without_a_query(host: str) -> None:
+    with pytest.raises(InvalidOptionError, match="without a query and a fragment"):
+        comet_ml_login(**GOOD, host=host)
+
+
+def test_a_password_in_the_host_is_refused_and_not_repeated() -> None:
+    with pytest.raises(InvalidOptionError, match="`host` must be an address without a user name") as refused:
+        comet_ml_login(**GOOD, host="https://user:hunter2@comet.example.com")
+    assert "hunter2" not in str(refused.value)
 
 
 def test_a_callable_that_needs_arguments_is_refused() -> None:

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from comet_server import Answer, CometServer, Request
 from conftest import CANARY
+from flytekitplugins.comet_ml.cli import main
 from offline_runs import KEY, Sender, archived, losses, once, partly_delivered, points_of, wait_until
 
 OTHER_KEY = "fedcba9876543210fedcba9876543210"
@@ -420,3 +422,8 @@ def test_nothing_of_the_process_is_changed_when_the_command_runs_in_it(laptop: C
     assert dict(os.environ) == before
     assert [list(handler.filters) for handler in logging.getLogger("comet_ml").handlers] == filters
     assert tempfile.tempdir == directory
+
+
+def test_the_help_has_examples() -> None:
+    text = CliRunner().invoke(main, ["upload", "--help"]).output
+    assert "\n    python -m flytekitplugins.comet_ml upload .cometml-runs\n" in text

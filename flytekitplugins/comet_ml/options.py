@@ -37,12 +37,20 @@ def explained(init: Callable[P, None]) -> Callable[P, None]:
         missing = [name for name in required[len(given) :] if name not in kwargs]
         if missing:
             raise InvalidOptionError(
-                f"comet_ml_login: {' and '.join(f'`{name}`' for name in missing)} must be set. Write "
-                "@comet_ml_login(project_name=..., workspace=..., secret=...)."
+                f"comet_ml_login: {' and '.join(f'`{name}`' for name in missing)} must be set"
+                f"{_misspelt(missing, kwargs)}. Write @comet_ml_login(project_name=..., workspace=..., secret=...)."
             )
         init(*args, **kwargs)
 
     return checked
+
+
+def _misspelt(missing: Sequence[str], keywords: Mapping[str, Any]) -> str:
+    import difflib
+
+    meant = ((name, difflib.get_close_matches(name, keywords, n=1)) for name in missing)
+    found = " and ".join(f"`{name}`, not `{given[0]}`" for name, given in meant if given)
+    return f" (the name is {found})" if found else ""
 
 
 def check_text(option: str, value: object) -> None:
@@ -143,12 +151,28 @@ def web_address(host: str) -> str:
     try:
         parts = urlsplit(address)
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        private = parts.username is not None
     except ValueError:
-        valid = False
+        valid = private = False
+    if private:
+        raise InvalidOptionError(
+            "comet_ml_login: `host` must be an address without a user name and password: it stands in the link that "
+            "the Flyte console shows."
+        )
     if not valid or any(character.isspace() for character in address):
         raise InvalidOptionError(
             "comet_ml_login: `host` must be the address of a Comet service, such as https://www.comet.com, not "
             f"{host!r}."
+        )
+    for ending in ("/clientlib", "/api"):
+        if parts.path.endswith(ending):
+            raise InvalidOptionError(
+                f"comet_ml_login: `host` must be the address that your browser shows, "
+                f"{address.removesuffix(ending)!r}, not {host!r}: the SDK's own paths are added to it."
+            )
+    if parts.query or parts.fragment:
+        raise InvalidOptionError(
+            f"comet_ml_login: `host` must be an address without a query and a fragment, not {host!r}."
         )
     return address
 

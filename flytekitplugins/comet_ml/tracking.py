@@ -202,9 +202,9 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
             callable(function) and hasattr(function, "__name__") and not isinstance(function, (type, PythonTask))
         )
         if not is_task and not is_function:
+            kind = "class" if isinstance(function, type) else type(function).__name__
             raise UnsupportedFunctionError(
-                f"@comet_ml_login decorates a task's Python function, or a task made from one; not the "
-                f"{type(function).__name__} {name!r}."
+                f"@comet_ml_login decorates a task's Python function, or a task made from one; not the {kind} {name!r}."
             )
         body = inspect.unwrap(getattr(function, "task_function", function))
         if inspect.isgeneratorfunction(body) or inspect.isasyncgenfunction(body):

@@ -38,6 +38,8 @@ def load(name: str) -> list[ModuleType]:
 
 def _file(name: str) -> tuple[Path, str]:
     path = Path(name).resolve()
+    if not path.exists():
+        raise click.ClickException(f"{path} does not exist. Give a .py file, or the dotted name of a module.")
     if path.suffix != ".py" or not path.is_file():
         raise click.ClickException(f"{name} is no Python file. Give a .py file, or the dotted name of a module.")
     root, names = path.parent, [] if path.stem == "__init__" else [path.stem]
