@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check faults oldest examples-full docs clean
+.PHONY: demo test check faults oldest wheel versions examples-full docs clean
 
 demo: $(READY)
 	@if [ -n "$$COMET_API_KEY" ]; then \
@@ -39,6 +39,18 @@ oldest:
 	.venv-oldest/bin/pip install -q uv
 	.venv-oldest/bin/uv pip install -q --python .venv-oldest/bin/python -r tests/oldest-requirements.txt -e .
 	.venv-oldest/bin/python -m pytest -n $(JOBS) -m "not newest"
+
+# What would be published: the wheel, built of the sdist, and the sdist, in build/dist.
+wheel: $(READY)
+	rm -rf build/dist
+	$(BIN)/uv build --quiet --out-dir build/dist
+	$(BIN)/twine check --strict build/dist/*
+
+# The wheel, with the newest of everything, in every Python that setup.py names and that is here (CI leaves out the one
+# that `make test` has).
+VERSIONS ?= 3.10 3.11 3.12
+versions: wheel
+	./.ci/versions $(VERSIONS)
 
 # The examples whose frameworks take long to install, in an environment of their own (1.8 GB).
 examples-full:
