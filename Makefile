@@ -50,7 +50,7 @@ wheel: $(READY)
 # that `make test` has).
 VERSIONS ?= 3.10 3.11 3.12
 versions: wheel
-	./.ci/versions $(VERSIONS)
+	JOBS=$(JOBS) ./.ci/versions $(VERSIONS)
 
 # The examples whose frameworks take long to install, in an environment of their own (1.8 GB).
 examples-full:
@@ -72,4 +72,4 @@ $(READY): setup.py dev-requirements.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .venv-oldest .venv-full .cometml-runs .pytest_cache .mypy_cache .ruff_cache build *.egg-info
+	rm -rf $(VENV) .venv-oldest .venv-full .venv-3.* .cometml-runs .pytest_cache .mypy_cache .ruff_cache build *.egg-info
