@@ -9,7 +9,7 @@ ARG VERSION=""
 RUN useradd --create-home --uid 1000 flytekit
 WORKDIR /home/flytekit
 
-COPY setup.py README.md LICENSE /tmp/source/
+COPY setup.py pyproject.toml README.md LICENSE /tmp/source/
 COPY flytekitplugins /tmp/source/flytekitplugins
 # install-step
 RUN if [ -n "$VERSION" ]; then \

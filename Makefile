@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check faults oldest examples-full docs bench clean
+.PHONY: demo test check faults oldest wheel versions examples-full docs bench clean
 
 demo: $(READY)
 	@if [ -n "$$COMET_API_KEY" ]; then \
@@ -40,6 +40,18 @@ oldest:
 	.venv-oldest/bin/uv pip install -q --python .venv-oldest/bin/python -r tests/oldest-requirements.txt -e .
 	.venv-oldest/bin/python -m pytest -n $(JOBS) -m "not newest"
 
+# What would be published: the wheel, built of the sdist, and the sdist, in build/dist.
+wheel: $(READY)
+	rm -rf build/dist
+	$(BIN)/uv build --quiet --out-dir build/dist
+	$(BIN)/twine check --strict build/dist/*
+
+# The wheel, with the newest of everything, in every Python that setup.py names and that is here (CI leaves out the one
+# that `make test` has).
+VERSIONS ?= 3.10 3.11 3.12
+versions: wheel
+	JOBS=$(JOBS) ./.ci/versions $(VERSIONS)
+
 # The examples whose frameworks take long to install, in an environment of their own (1.8 GB).
 examples-full:
 	python=$$(./.ci/python) && $$python -m venv .venv-full
@@ -66,4 +78,4 @@ $(READY): setup.py dev-requirements.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .venv-oldest .venv-full .venv-bench .cometml-runs .pytest_cache .mypy_cache .ruff_cache build *.egg-info
+	rm -rf $(VENV) .venv-oldest .venv-full .venv-bench .venv-3.* .cometml-runs .pytest_cache .mypy_cache .ruff_cache build *.egg-info

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -96,7 +97,7 @@ def test_a_good_module_is_described_without_a_connection_and_without_the_key() -
     assert "my-team/digits: an experiment for every attempt of every node" in done.stdout
     assert "https://www.comet.com/my-team/digits/<execution><node><attempt>9bdb190441" in done.stdout
     assert "'no' is called in the pod" in done.stdout
-    assert "flytekitplugins-comet-ml 2.0.0, flytekit" in done.stdout
+    assert f"flytekitplugins-comet-ml {version('flytekitplugins-comet-ml')}, flytekit" in done.stdout
     assert "Local runs: online" in done.stdout
     assert done.stdout.endswith("1 task, no problems.\n")
     assert CANARY not in done.stdout + done.stderr
