@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import comet_ml
+import hypothesis
 import pytest
 from comet_server import CometServer
 from flytekit.core.context_manager import ExecutionState, FlyteContextManager, FlyteEntities
@@ -29,6 +30,10 @@ CANARY = "canary0123456789canaryXYZ"
 SECRET_VARIABLE = "_FSEC_COMET-ML_COMET-ML-API-KEY"
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+# Other tests run at the same time.
+hypothesis.settings.register_profile("beside others", deadline=None)
+hypothesis.settings.load_profile("beside others")
 
 # Hypothesis fails an example that takes more than 200 ms, which on a busy machine any may.
 settings.register_profile("no deadline", settings(), deadline=None)

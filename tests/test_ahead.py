@@ -73,7 +73,7 @@ def test_the_body_sees_them(comet: CometServer, in_pod: InPod) -> None:
 
 @pytest.mark.newest
 def test_the_archive_of_a_server_that_is_lost_holds_them_all(
-    comet: CometServer, in_pod: InPod, monkeypatch: pytest.MonkeyPatch
+    comet: CometServer, in_pod: InPod, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("COMET_HTTP_SESSION_RETRY_TOTAL", "0")
     lost: list[Request] = []
@@ -86,7 +86,7 @@ def test_the_archive_of_a_server_that_is_lost_holds_them_all(
     with in_pod(), comet.fault(lose_the_connection):
         tracked(comet)()
     assert lost
-    (archive,) = Path().rglob("*.zip")
+    (archive,) = tmp_path.rglob("*.zip")
     with zipfile.ZipFile(archive) as content:
         messages = content.read("messages.json").decode()
     for name in ("flyte_execution", "flyte_workflow", "Created from"):

@@ -480,7 +480,7 @@ class Fleet(Pod):
         script.write_text(f"TESTS = {str(Path(__file__).parent)!r}\nROWS = {asked!r}\n{REPORT}")
         url = f"{self.comet.url}/clientlib/"
         names = {"COMET_API_KEY": CANARY, "COMET_URL_OVERRIDE": url, "PYTHONPATH": path}
-        run = self._run([sys.executable, str(script)], room, names, 140)
+        run = self._run([sys.executable, str(script)], room, names, 290)
         found = re.findall(r"^REPORT (\w+) (.*)$", run.log, re.MULTILINE)
         assert len(found) == len(rows), run.log
         return {module: json.loads(text) for module, text in found}
@@ -510,7 +510,7 @@ class Fleet(Pod):
             "FLYTE_INTERNAL_EXECUTION_ID": row.execution,
             **row.environment,
         }
-        run = self._run(command, room, names, 140)
+        run = self._run(command, room, names, 290)
         # Of a legacy map task, the entrypoint puts each node's outputs into a directory of its own.
         for file in (room / "out" / "1").glob("*.pb"):
             file.rename(room / "out" / file.name)
