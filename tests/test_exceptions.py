@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+import logging
 import os
 import sys
 import traceback
+import weakref
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,3 +78,28 @@ def test_the_api_key_is_masked_wherever_it_is_in_an_exception(comet: CometServer
     assert "***" in text
     assert CANARY not in text
     assert CANARY not in str(error)
+
+
+def test_the_frames_of_an_exception_that_the_sdk_logs_are_not_kept(comet: CometServer, in_pod: InPod) -> None:
+    class Batch:
+        """What a frame of the SDK can hold."""
+
+    freed: list[bool] = []
+
+    @comet_ml_login(project_name="digits", workspace="my-team", secret=lambda: CANARY, host=comet.url)
+    def train() -> None:
+        alive = logged(Batch())
+        gc.collect()
+        freed.append(alive() is None)
+
+    def logged(batch: Batch) -> weakref.ref[Batch]:
+        record = logging.LogRecord("comet_ml.streamer", logging.WARNING, __file__, 1, "lost", (), None)
+        record.batch = batch
+        for handler in logging.getLogger("comet_ml").handlers:
+            for log_filter in handler.filters:
+                assert not isinstance(log_filter, logging.Filter) or log_filter.filter(record)
+        return weakref.ref(batch)
+
+    with in_pod():
+        train()
+    assert freed == [True]

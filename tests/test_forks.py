@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import threading
 import time
 
+import comet_ml
+import pytest
 from comet_server import CometServer, Request
+from conftest import InPod
+from flytekit import Secret
 from flytekitplugins.comet_ml import comet_ml_login
+
+SECRET = Secret(group="comet-ml", key="comet-ml-api-key")
 
 
 def test_a_process_that_is_forked_while_another_thread_starts_a_call_can_start_one(laptop: CometServer) -> None:
@@ -22,7 +29,7 @@ def test_a_process_that_is_forked_while_another_thread_starts_a_call_can_start_o
     def in_a_thread() -> None: ...
 
     @comet_ml_login(project_name="digits", workspace="my-team", secret=lambda: "unused", disabled=True)
-    def in_a_child() -> None: ...
+    def in_the_child() -> None: ...
 
     laptop.faults.append(hold)
     thread = threading.Thread(target=in_a_thread)
@@ -31,7 +38,7 @@ def test_a_process_that_is_forked_while_another_thread_starts_a_call_can_start_o
     child = os.fork()
     if child == 0:
         try:
-            in_a_child()
+            in_the_child()
             os._exit(7)
         finally:
             os._exit(1)
@@ -46,3 +53,30 @@ def test_a_process_that_is_forked_while_another_thread_starts_a_call_can_start_o
     thread.join()
     assert ended[0] == child, "the child hangs"
     assert os.waitstatus_to_exitcode(ended[1]) == 7
+
+
+def in_a_child(project_name: str) -> None:
+    experiment = comet_ml.Experiment(project_name=project_name)
+    experiment.log_metric("theirs", 1)
+    experiment.end()
+
+
+@pytest.mark.newest
+@pytest.mark.parametrize("project_name", ["digits", "other"])
+def test_an_experiment_that_a_forked_child_of_the_body_opens_is_its_own_to_log_to(
+    comet: CometServer, in_pod: InPod, project_name: str
+) -> None:
+    @comet_ml_login(project_name="digits", workspace="my-team", secret=SECRET, host=comet.url)
+    def train() -> int | None:
+        comet_ml.get_running_experiment().log_metric("ours", 1)
+        child = multiprocessing.get_context("fork").Process(target=in_a_child, args=(project_name,))
+        child.start()
+        child.join(20)
+        child.kill()
+        return child.exitcode
+
+    with in_pod():
+        assert train() == 0
+    metrics = {experiment.project: set(experiment.metrics) for experiment in comet.experiments.values()}
+    same = project_name == "digits"
+    assert metrics == ({"digits": {"ours", "theirs"}} if same else {"digits": {"ours"}, "other": {"theirs"}})

@@ -102,7 +102,7 @@ def constructor(sdk: Any, entrance: type, original: Callable[..., Any]) -> Calla
         elif _is_another(slot, {**given, "experiment_key": key}) or given.get("step_copy") is not None:
             with _beside(slot):
                 original(self, *args, **kwargs)
-        elif not slot.experiment.ended and _alias(sdk, self, slot.experiment):
+        elif slot.is_at_work and _alias(sdk, self, slot.experiment):
             sdk.config.set_global_experiment(self)
             return False
         elif slot.joins and entrance is not existing:
@@ -143,7 +143,7 @@ _DISTINGUISHING = ("experiment_key", "project", "project_name", "workspace")
 @contextmanager
 def _beside(slot: Slot) -> Iterator[None]:
     """Open another experiment: the call's own is ended first, since the SDK would drop what it has not sent."""
-    if not slot.experiment.ended:
+    if slot.is_at_work:
         slot.end(slot.experiment)
     exported = os.environ.pop("COMET_EXPERIMENT_KEY", None)
     try:

@@ -86,7 +86,7 @@ class SDKLogFilter(logging.Filter):
         self._handlers: list[logging.Handler] = []
         self._listeners: dict[int, tuple[list[BaseException], frozenset[str]]] = {}
         self._said: Counter[tuple[str, str, str]] = Counter()
-        self._last: dict[tuple[str, str, str], logging.LogRecord] = {}
+        self._last: dict[tuple[str, str, str], tuple[float, int | None]] = {}
 
     def install(self) -> None:
         """Put the filter on every handler that there is."""
@@ -142,9 +142,10 @@ class SDKLogFilter(logging.Filter):
         if record.name.split(".")[0] != _SDK_LOGGER or record.levelno < logging.WARNING:
             return False
         said = (record.name, str(record.msg), repr(record.args))
-        # Each handler asks about the same record.
-        if record is not self._last.get(said):
-            self._last[said] = record
+        # Each handler asks about the same record. To keep it would keep the frames of its exception.
+        moment = (record.created, record.thread)
+        if moment != self._last.get(said):
+            self._last[said] = moment
             self._said[said] += 1
         return self._said[said] > _REPETITIONS
 

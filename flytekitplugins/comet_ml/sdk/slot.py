@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
@@ -25,6 +26,7 @@ class Slot:
 
     def __init__(self, before: Any, outer: Any) -> None:
         self.experiment: Any = None
+        self._process = os.getpid()
         self.before = before
         self.outer = outer
         self.arguments: dict[str, Any] = {}
@@ -34,6 +36,11 @@ class Slot:
         self.opened: Callable[[Any], None] = lambda experiment: None
         self.end: Callable[[Any], None] = lambda experiment: experiment.end()
         self.made: Callable[[Any], None] = lambda experiment: None
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether the running experiment takes what is logged: not in a forked child, which has none of its threads."""
+        return not self.experiment.ended and os.getpid() == self._process
 
 
 current: ContextVar[Slot | None] = ContextVar("running_experiment", default=None)
