@@ -274,6 +274,7 @@ def test_a_module_that_cannot_be_imported_is_an_error_with_the_place(source: str
 def test_a_module_without_decorated_tasks_is_an_error() -> None:
     result = examined("@task\ndef train(n: int) -> int:\n    return n\n")
     assert "train has no task with @comet_ml_login." in result.output
+    assert "no problems" not in result.output
     assert result.exit_code == 1
 
 

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -69,7 +69,7 @@ def log_in(
     Returns:
         The exceptions that `login` logged: it raises none. An empty list where the key was accepted, or there is none.
     """
-    login = sdk.login if hasattr(sdk, "login") else sdk.init
+    login = _login(sdk)
     arguments = dict(arguments)
     with ExitStack() as stack:
         # `login` warns about every argument that is no setting; those are used when the experiment starts.
@@ -86,6 +86,15 @@ def log_in(
         finally:
             layer.apply()
     return heard
+
+
+def is_real(sdk: Any) -> bool:
+    """Whether a login would be the SDK's own: a test may have put something in place of the SDK, or of its login."""
+    return type(sdk) is ModuleType and isinstance(_login(sdk), FunctionType)
+
+
+def _login(sdk: Any) -> Any:
+    return sdk.login if hasattr(sdk, "login") else sdk.init
 
 
 @contextmanager

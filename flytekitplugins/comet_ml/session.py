@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import MutableMapping
 from contextlib import ExitStack
-from types import ModuleType, TracebackType
+from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,7 +19,7 @@ from .end import End, Outcome, outcome_of
 from .errors import CometTrackingError
 from .keywords import settings_of
 from .log import logger
-from .login import COMET_HOSTS, log_in, login_settings, server_settings
+from .login import COMET_HOSTS, is_real, log_in, login_settings, server_settings
 from .plan import Mode, SessionPlan
 from .sdk import refusals
 from .sdk.delivery import be_patient, hurry, keep_reports_home, let_go, little_patience, lose_nothing
@@ -160,7 +160,7 @@ class Session:
         self._layer.set(server_settings(self._sdk, plan.host, api_key, plan.login_kwargs, self._environ))
         comet.forget_clients(self._sdk)
         asked_for = plan.login_kwargs.get("force") or plan.login_kwargs.get("anonymous")
-        if type(self._sdk) is ModuleType and not api_key and not asked_for:
+        if not api_key and not asked_for and is_real(self._sdk):
             # There is nothing to check, and in a notebook the SDK would stop and ask for a key.
             return None
         heard = log_in(self._sdk, arguments, self._layer, self._log_filter)

@@ -91,7 +91,7 @@ class Starter:
 
     def _unavailable(self, cause: BaseException) -> Any:
         server = server_of(self._sdk, self._plan)
-        text = masked(f"{type(cause).__name__}: {cause}", self._log_filter.secrets)
+        text = masked(refusals.described(cause), self._log_filter.secrets)
         if self._plan.on_unavailable == "raise":
             raise ServerUnavailableError(
                 f"Comet at {server} cannot be reached ({text}), and on_unavailable is 'raise'. With 'offline' the task "

@@ -15,10 +15,13 @@ class TrackedFunction(Protocol[P, R_co]):
     """A decorated function: its own parameters and result, and what the decorator adds.
 
     Attributes:
+        __name__: The function's name.
+        __wrapped__: The function itself: a call of it is not tracked.
         secret: The decorator's secret.
         LINK_TYPE_KEY: Name of the link type in the task template's config; the other names are those of its values.
     """
 
+    __name__: str
     secret: Secret | Callable[[], str]
     LINK_TYPE_KEY: str
     COMET_ML_PROJECT_NAME_KEY: str
@@ -29,6 +32,9 @@ class TrackedFunction(Protocol[P, R_co]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Run the function, tracked."""
+
+    @property
+    def __wrapped__(self) -> Callable[P, R_co]: ...
 
     def get_extra_config(self) -> dict[str, str]:
         """What the link puts into the task template's config."""

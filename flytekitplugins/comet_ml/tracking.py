@@ -25,7 +25,7 @@ from .tasks import request_secret
 from .tracked import P, R_co, TaskT, TrackedFunction
 
 if TYPE_CHECKING:
-    import comet_ml  # noqa: F401 - a name of this module, by __getattr__
+    import comet_ml as comet_ml  # a name of this module, by __getattr__
     from comet_ml import ExperimentConfig
 
     from .session import Session

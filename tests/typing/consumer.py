@@ -6,7 +6,7 @@ A line that must be refused ends with a comment that says so.
 from typing import assert_type
 
 from flytekit import Secret
-from flytekitplugins.comet_ml import CometLink, comet_ml_login
+from flytekitplugins.comet_ml import CometLink, comet_ml_login, tracking
 
 secret = Secret(group="comet-ml", key="comet-ml-api-key")
 
@@ -27,6 +27,9 @@ assert_type(train.get_extra_config(), dict[str, str])
 assert_type(train.LINK_TYPE_KEY, str)
 assert_type(train.COMET_ML_HOST_KEY, str)
 train.secret  # noqa: B018
+assert_type(train.__name__, str)
+assert_type(train.__wrapped__(1), float)
+tracking.comet_ml.start  # noqa: B018
 assert_type(CometLink("p", "w").url("k"), str)
 
 
@@ -38,6 +41,7 @@ async def call() -> None:
 train("1")  # refused
 train()  # refused
 train(1, epochs=2)  # refused
+train.__wrapped__("1")  # refused
 train.no_such_attribute  # refused  # noqa: B018
 comet_ml_login(project_name="p", workspace="w")  # refused
 comet_ml_login(project_name="p", workspace="w", secret=secret, start="yes")  # refused

@@ -237,7 +237,7 @@ class Uploader:
             )
         if refusal is not None and archive is not None:
             return type(refusal)(masked(str(refusal), self._secrets))
-        reason = self._reason(f"{type(error).__name__}: {error}")
+        reason = self._reason(refusals.described(error))
         if refusals.is_unreachable(error):
             return UploadError(
                 f"Comet at {self._server} cannot be reached ({reason}). Check the address (--host) and the network, "

@@ -55,7 +55,8 @@ def command(target: str) -> None:
         click.echo(f"\n{function} is decorated, but no task is made of it: put @task on it.")
     if not reports:
         click.echo(f"\n{name} has no task with @comet_ml_login.")
-    click.echo(f"\n{_count(len(reports), 'task')}, {_count(problems, 'problem')}.")
+    else:
+        click.echo(f"\n{_count(len(reports), 'task')}, {_count(problems, 'problem')}.")
     if problems or not reports:
         raise SystemExit(1)
 

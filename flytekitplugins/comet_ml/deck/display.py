@@ -15,6 +15,7 @@ from ..log import logger
 from ..plan import Mode, SessionPlan, marked
 from ..sdk import logged
 from ..sdk.redaction import SDKLogFilter, masked
+from ..sdk.refusals import described
 from .metric_history import MetricCourse, MetricHistory
 from .page import DeckContent, EarlierExperiment, State
 
@@ -138,7 +139,7 @@ class Display:
             offline=offline,
             archive=self._masked(archive) if archive else None,
             host=archives.host if archives is not None else None,
-            cause=self._masked(f"{type(cause).__name__}: {cause}") if cause is not None else None,
+            cause=self._masked(described(cause)) if cause is not None else None,
             error=self._masked(message) if message is not None else None,
             task=plan.others.get("flyte_task"),
             execution=plan.others.get("flyte_execution"),

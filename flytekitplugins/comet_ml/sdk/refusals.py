@@ -40,8 +40,9 @@ def refusal(error: BaseException, *, server: str, workspace: str, project_name: 
     code = getattr(error, "sdk_error_code", None)
     if _is(error, "InvalidAPIKey", "Unauthorized") or code == _API_KEY_NOT_REGISTERED or status == 401:
         return APIKeyRejectedError(
-            f"Comet at {server} rejected the API key. Check that the secret holds a current key of that server "
-            "(Comet: Account Settings > API Keys), and that `host` is the server that the key belongs to."
+            f"Comet at {server} rejected the API key. Check that the secret (in a local run COMET_API_KEY, or the file "
+            "that `comet login` writes) holds a current key of that server (Comet: Account Settings > API Keys), and "
+            "that `host` is the server that the key belongs to."
         )
     if (
         _is(error, "InvalidWorkspace", "ViewOnlyAccessException", "ServiceAccountWorkspaceRestricted")
@@ -73,6 +74,13 @@ def is_unreachable(error: BaseException) -> bool:
     """Whether an exception says that there was no connection to the server: asking again would only take time."""
     requests = importlib.import_module("requests")
     return isinstance(error, (requests.ConnectionError, requests.Timeout, ConnectionError))
+
+
+def described(error: BaseException) -> str:
+    """An exception in words: for one of `requests` around one of urllib3, what went wrong on the line."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    told = reason if isinstance(reason, Exception) else error
+    return f"{type(told).__name__}: {told}"
 
 
 def is_outage(error: BaseException) -> bool:
