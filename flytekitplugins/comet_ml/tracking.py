@@ -26,7 +26,8 @@ from .ranks import shared_key
 from .registration import TemplateConfig, request_secret, source_file, tracked_function
 
 if TYPE_CHECKING:
-    import comet_ml  # noqa: F401 - a name of this module, by __getattr__
+    # A name of this module, by __getattr__.
+    import comet_ml as comet_ml
     from comet_ml import ExperimentConfig
 
     from .session import Session

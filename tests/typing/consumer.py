@@ -3,10 +3,11 @@
 A line that must be refused ends with a comment that says so.
 """
 
+from types import ModuleType
 from typing import assert_type
 
 from flytekit import Secret
-from flytekitplugins.comet_ml import CometLink, comet_ml_login
+from flytekitplugins.comet_ml import CometLink, comet_ml_login, tracking
 
 secret = Secret(group="comet-ml", key="comet-ml-api-key")
 
@@ -28,6 +29,7 @@ assert_type(train.LINK_TYPE_KEY, str)
 assert_type(train.COMET_ML_HOST_KEY, str)
 train.secret  # noqa: B018
 assert_type(CometLink("p", "w").url("k"), str)
+sdk: ModuleType = tracking.comet_ml
 
 
 async def call() -> None:
@@ -38,6 +40,7 @@ async def call() -> None:
 train("1")  # refused
 train()  # refused
 train(1, epochs=2)  # refused
+not_the_sdk: int = tracking.comet_ml  # refused
 train.no_such_attribute  # refused  # noqa: B018
 comet_ml_login(project_name="p", workspace="w")  # refused
 comet_ml_login(project_name="p", workspace="w", secret=secret, start="yes")  # refused
