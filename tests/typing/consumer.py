@@ -3,6 +3,7 @@
 A line that must be refused ends with a comment that says so.
 """
 
+from types import ModuleType
 from typing import assert_type
 
 from flytekit import Secret
@@ -31,6 +32,7 @@ assert_type(train.__name__, str)
 assert_type(train.__wrapped__(1), float)
 tracking.comet_ml.start  # noqa: B018
 assert_type(CometLink("p", "w").url("k"), str)
+sdk: ModuleType = tracking.comet_ml
 
 
 async def call() -> None:
@@ -42,6 +44,7 @@ train("1")  # refused
 train()  # refused
 train(1, epochs=2)  # refused
 train.__wrapped__("1")  # refused
+not_the_sdk: int = tracking.comet_ml  # refused
 train.no_such_attribute  # refused  # noqa: B018
 comet_ml_login(project_name="p", workspace="w")  # refused
 comet_ml_login(project_name="p", workspace="w", secret=secret, start="yes")  # refused
