@@ -202,6 +202,7 @@ def test_comet_s_streamer_waits_where_we_bound_it(laptop: CometServer) -> None:
         experiment.end()
 
 
+@pytest.mark.newest
 def test_comet_s_batches_have_a_lock_that_adding_to_them_does_not_take(laptop: CometServer) -> None:
     experiment = started(online=True)
     handler = experiment.streamer.online_streamer.message_handler

@@ -804,6 +804,7 @@ def test_a_torch_elastic_task_s_deck_is_that_of_rank_0(
     comet: CometServer, pod: Pod, start_method: str, where: str
 ) -> None:
     pytest.importorskip("flytekitplugins.kfpytorch")
+    pytest.importorskip("torch")
     source = f"""{HEAD}
 from flytekitplugins.kfpytorch import Elastic
 
@@ -837,6 +838,7 @@ if __name__ == "__main__":
 @pytest.mark.newest
 def test_a_torch_elastic_task_without_decks_records_nothing(comet: CometServer, pod: Pod) -> None:
     pytest.importorskip("flytekitplugins.kfpytorch")
+    pytest.importorskip("torch")
     elastic = 'Elastic(nnodes=1, nproc_per_node=2, start_method="spawn")'
     body = f"@task(task_config={elastic})\n@track\ndef train() -> None:\n    log()"
     run = pod.run(f"{HEAD}\nfrom flytekitplugins.kfpytorch import Elastic\n{body}\n", "train")

@@ -118,6 +118,7 @@ def test_the_connections_of_a_started_experiment_are_as_patient_as_the_sdk_s(lap
     assert seen == [*((timeout, {config["comet.http_session.retry_total"]}) for timeout in timeouts), set()]
 
 
+@pytest.mark.newest
 def test_a_timeout_that_the_user_has_set_is_in_force_at_the_start(
     laptop: CometServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -149,6 +150,8 @@ def test_a_refused_connection_costs_little_time_and_one_warning(
     assert archived(tmp_path / "work", "loss") == 1
 
 
+# comet-ml 3.43 captures the console in forks of the process, which keep the server's port.
+@pytest.mark.newest
 def test_a_connection_that_comes_back_before_the_end_delivers_everything(laptop: CometServer, tmp_path: Path) -> None:
     @track()
     def body() -> None:

@@ -218,6 +218,7 @@ def test_a_torch_elastic_task_with_two_ranks(
     comet: CometServer, pod: Pod, start_method: str, ranks: str, where: str
 ) -> None:
     pytest.importorskip("flytekitplugins.kfpytorch")
+    pytest.importorskip("torch")
     source = ELASTIC.format(start_method=start_method, ranks=ranks)
     if where == "pod":
         run = pod.run(source, "train", inputs={"epochs": 3})

@@ -122,6 +122,8 @@ def train() -> None:
 def test_attempts_with_hashed_names_find_their_node_in_worker_processes_too(
     comet: CometServer, pod: Pod, tmp_path: Path
 ) -> None:
+    pytest.importorskip("flytekitplugins.kfpytorch")
+    pytest.importorskip("torch")
     runner = PodOfANode(tmp_path / "attempts", pod.environment)
     elastic = 'task_config=Elastic(nnodes=1, nproc_per_node=2, start_method="spawn")'
     for attempt, name, config in ((0, "fic64lyy", ""), (1, "fh564iua", elastic)):

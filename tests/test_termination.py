@@ -27,7 +27,7 @@ def script(tmp_path: Path, body: str, *, command: tuple[str, ...] = (), wait: fl
     file.write_text(
         textwrap.dedent(
             """
-            import ctypes, hashlib, os, signal, sys, threading, time
+            import ctypes, hashlib, os, signal, sys, threading, time, warnings
             from flytekitplugins.comet_ml import termination
             from flytekitplugins.comet_ml.termination import before_termination
 
@@ -183,6 +183,8 @@ def test_a_prepared_process_acts_for_a_thread_and_dies_at_once_without_one(tmp_p
 def test_a_forked_child_that_is_terminated_does_not_end_its_parent(tmp_path: Path) -> None:
     body = """
     with before_termination(act):
+        # Python 3.12 warns of forks where there are threads.
+        warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
         if child == 0:
             time.sleep(60)
