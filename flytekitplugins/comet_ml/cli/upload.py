@@ -25,7 +25,7 @@ from ..options import web_address
     "--host", metavar="URL", help="Address of the Comet service, if it is not the one in your Comet settings."
 )
 def command(uris: tuple[str, ...], host: str | None) -> None:
-    r"""Send archives of offline runs to Comet.
+    """Send archives of offline runs to Comet.
 
     A URI is what the log of the task says: an archive, or a directory with archives, in a blob store or on the local
     disk (s3://, gs://, abfs://, file:// or a path).
@@ -39,7 +39,7 @@ def command(uris: tuple[str, ...], host: str | None) -> None:
       python -m flytekitplugins.comet_ml upload .cometml-runs
       python -m flytekitplugins.comet_ml upload s3://my-bucket/data/i4/ahq8bl2jkbsf7wxd4mzn-n0-0/comet-ml
       python -m flytekitplugins.comet_ml upload --host https://comet.example.com .cometml-runs
-    """
+    """  # noqa: D301 - click wants the character itself
     server = {} if host is None else {URL_OVERRIDE: f"{_address(host)}/clientlib/"}
     with settings_in_force(server), _temporary_directory() as directory:
         failed = _send_all(uris, directory)
