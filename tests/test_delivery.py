@@ -80,6 +80,7 @@ def test_an_end_that_hangs_is_cut_and_leaves_an_archive(laptop: CometServer, tmp
     assert archived(tmp_path / "work", "loss") == 20
 
 
+@pytest.mark.newest
 def test_a_body_that_opens_another_experiment_does_not_wait_for_a_server_that_hangs(
     laptop: CometServer, tmp_path: Path
 ) -> None:

@@ -117,6 +117,7 @@ def test_a_local_call_logs_in_once_without_a_key(comet_ml: Mock) -> None:
     comet_ml.login.assert_called_once_with(project_name="abc", workspace="my-workspace", log_code=False)
 
 
+@pytest.mark.newest
 @patch("comet_ml.start")
 @patch("comet_ml.login")
 def test_a_login_that_alone_was_replaced_is_called_without_an_api_key_too(login: Mock, start: Mock) -> None:
