@@ -46,8 +46,7 @@ wheel: $(READY)
 	$(BIN)/uv build --quiet --out-dir build/dist
 	$(BIN)/twine check --strict build/dist/*
 
-# The wheel, with the newest of everything, in every Python that setup.py names and that is here (CI leaves out the one
-# that `make test` has).
+# The wheel, with the newest of everything, in every Python that setup.py names and that is here.
 VERSIONS ?= 3.10 3.11 3.12
 versions: wheel
 	JOBS=$(JOBS) ./.ci/versions $(VERSIONS)

@@ -265,6 +265,7 @@ def test_a_torch_elastic_task_of_which_another_rank_raises_is_shown_as_crashed(
     comet: CometServer, pod: Pod, start_method: str, ranks: str
 ) -> None:
     pytest.importorskip("flytekitplugins.kfpytorch")
+    pytest.importorskip("torch")
     run = pod.run(FAILING.format(start_method=start_method, ranks=ranks), "train")
     assert "rank 1 has no luck" in run.error
     experiment = comet.only_experiment

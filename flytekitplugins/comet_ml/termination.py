@@ -15,7 +15,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
@@ -170,14 +170,25 @@ class Watch:
             if not numbers:
                 self._reader.close()
                 return
-            if self._previous_descriptor != -1:
-                try:
-                    os.write(self._previous_descriptor, numbers)
-                except OSError as error:
-                    logger.debug("An earlier wakeup descriptor could not be told of a signal: %s", error)
+            self._pass_on(numbers)
             if signal.SIGTERM in numbers:
                 self._note()
                 self._act()
+                self._forget()
+
+    def _pass_on(self, numbers: bytes) -> None:
+        if self._previous_descriptor != -1:
+            try:
+                os.write(self._previous_descriptor, numbers)
+            except OSError as error:
+                logger.debug("An earlier wakeup descriptor could not be told of a signal: %s", error)
+
+    def _forget(self) -> None:
+        # The same signal comes a second time, from Python's handler.
+        self._reader.setblocking(False)
+        with suppress(BlockingIOError):
+            self._pass_on(self._reader.recv(4096))
+        self._reader.setblocking(True)
 
     def _note(self) -> None:
         self.termination.received = True
