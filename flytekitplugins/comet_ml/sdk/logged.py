@@ -36,6 +36,7 @@ def watch_metrics(experiment: Any, seen: Callable[[str, Any, Any], None]) -> Cal
         try:
             _report_metric(experiment, name, value, args, kwargs, seen)
         except Exception:
+            # The metric is with Comet by now; whatever the deck cannot take must not reach the task.
             logger.debug("A metric is missing in the deck.", exc_info=True)
         return result
 
