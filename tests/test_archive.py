@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flytekitplugins.comet_ml.archives.archive import Message, read_archive, store, write_copy
+from flytekitplugins.comet_ml.archives.archive import Message, read_archive, write_copy
 from flytekitplugins.comet_ml.archives.delivered import Delivered, points_of, undelivered
 from flytekitplugins.comet_ml.archives.standing import names_that_stay, standing, state_after
 from flytekitplugins.comet_ml.errors import ArchiveError
@@ -112,14 +112,6 @@ def test_bytes_that_have_changed_on_the_way_are_found(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(ArchiveError, match="damaged"):
         read_archive(path)
-
-
-def test_an_archive_is_stored_unless_it_is_empty(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.zip", [metric("loss", 1)])
-    assert store(path, lambda path: f"s3://bucket/{path.name}") == "s3://bucket/a.zip"
-    zipfile.ZipFile(tmp_path / "b.zip", "w").close()
-    with pytest.raises(ArchiveError, match="empty"):
-        store(tmp_path / "b.zip", lambda path: pytest.fail("it was stored"))
 
 
 # Copying

@@ -14,7 +14,7 @@ import tempfile
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -226,20 +226,6 @@ def add_others(path: Path, others: Mapping[str, str]) -> None:
     except BaseException:
         os.unlink(name)
         raise
-
-
-def store(path: Path, put: Callable[[Path], str]) -> str:
-    """Put an archive where it outlives this machine, unless there is nothing in it.
-
-    Args:
-        path: The archive.
-        put: Copies a file, and returns the address of the copy.
-
-    Raises:
-        ArchiveError: If it is no archive, or an empty one: the SDK writes one without an error where its disk is full.
-    """
-    read_archive(path)
-    return put(path)
 
 
 def name_of_metric(message: Message) -> tuple[str, str | None]:
