@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from flytekitplugins.comet_ml.experiment_key import derive_experiment_key
+from flytekitplugins.comet_ml.keys.experiment_key import derive_experiment_key
 
 from .report import table
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from flytekitplugins.comet_ml.archives.archive import Message, read_archive, write_copy
-from flytekitplugins.comet_ml.archives.delivered import Delivered, points_of, undelivered
-from flytekitplugins.comet_ml.archives.standing import names_that_stay, standing, state_after
+from flytekitplugins.comet_ml.archives.already_sent import Delivered, points_of, undelivered
+from flytekitplugins.comet_ml.archives.run_order import names_that_stay, standing, state_after
 from flytekitplugins.comet_ml.errors import ArchiveError
 from hypothesis import given
 from hypothesis import strategies as st

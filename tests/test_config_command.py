@@ -17,7 +17,7 @@ from flytekitplugins.comet_ml import CometLink
 from flytekitplugins.comet_ml.cli import main
 from flytekitplugins.comet_ml.cli.config import platform_config
 from flytekitplugins.comet_ml.cli.templates import LINK_TYPES
-from flytekitplugins.comet_ml.experiment_key import SCOPES
+from flytekitplugins.comet_ml.keys.experiment_key import SCOPES
 from test_scope_keys import CASES, identity_of
 
 PAGE = "https://pages.example.com/comet/resolver.html"

@@ -23,9 +23,9 @@ from flytekit.core.context_manager import ExecutionParameters, FlyteEntities
 from flytekit.core.python_auto_container import PythonAutoContainerTask
 from flytekit.core.utils import ClassDecorator
 from flytekit.tools import translator
-from flytekitplugins.comet_ml import comet_ml_login, keywords, sdk
-from flytekitplugins.comet_ml.sdk import arguments, autologging, delivery
-from flytekitplugins.comet_ml.sdk import offline as sdk_offline
+from flytekitplugins.comet_ml import comet_ml_login, sdk
+from flytekitplugins.comet_ml.sdk import arguments, autologging, delivery, keywords
+from flytekitplugins.comet_ml.sdk import upload as sdk_offline
 from offline_runs import started
 
 
@@ -128,7 +128,7 @@ def test_flytekit_s_tasks_keep_function_and_secrets_where_we_put_them() -> None:
 @pytest.mark.newest
 def test_flytekit_s_eager_tasks_have_no_config_of_their_own_that_ours_would_replace() -> None:
     eager = python_function_task.EagerAsyncPythonFunctionTask
-    assert vars(eager)["get_config"].__module__ == "flytekitplugins.comet_ml.registration"
+    assert vars(eager)["get_config"].__module__ == "flytekitplugins.comet_ml.flyte1.registration"
 
 
 def test_our_name_of_the_link_type_is_flytekit_s() -> None:

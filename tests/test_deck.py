@@ -19,11 +19,13 @@ from conftest import CANARY, POD_ENVIRONMENT, Canary
 from flytekit import Deck, FlyteContextManager, Secret, dynamic, task
 from flytekit.core.data_persistence import FileAccessProvider
 from flytekitplugins.comet_ml import comet_ml_login, sdk
-from flytekitplugins.comet_ml.deck import console, display, plot
+from flytekitplugins.comet_ml.deck import observer as display
+from flytekitplugins.comet_ml.deck import plot
+from flytekitplugins.comet_ml.flyte1 import deck as console
 from flytekitplugins.comet_ml.deck.metric_history import MetricCourse, MetricHistory, MetricPoint
 from flytekitplugins.comet_ml.deck.page import MAX_BYTES, DeckContent, EarlierExperiment, State, render
-from flytekitplugins.comet_ml.experiment_key import link_suffix
-from flytekitplugins.comet_ml.sdk import logged
+from flytekitplugins.comet_ml.keys.experiment_key import link_suffix
+from flytekitplugins.comet_ml.sdk import logged_values as logged
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pod import Pod, Run

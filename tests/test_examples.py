@@ -22,7 +22,7 @@ from conftest import POD_ENVIRONMENT
 from flyteidl.core import dynamic_job_pb2
 from flytekit.core.utils import load_proto_from_file
 from flytekit.image_spec.image_spec import ImageBuildEngine
-from flytekitplugins.comet_ml.experiment_key import link_suffix
+from flytekitplugins.comet_ml.keys.experiment_key import link_suffix
 from pod import Pod, Run, RunningPod
 
 EXAMPLES = Path(__file__).parents[1] / "examples"

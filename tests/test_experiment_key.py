@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flytekitplugins.comet_ml.experiment_key import (
+from flytekitplugins.comet_ml.keys.experiment_key import (
     derive_execution_key,
     derive_experiment_key,
     derive_node_key,

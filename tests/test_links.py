@@ -24,7 +24,7 @@ from flytekitplugins.comet_ml import CometLink, comet_ml_login
 from flytekitplugins.comet_ml.cli import main
 from flytekitplugins.comet_ml.cli.config import platform_config
 from flytekitplugins.comet_ml.cli.resolver import resolver_page
-from flytekitplugins.comet_ml.experiment_key import SCOPES, Scope
+from flytekitplugins.comet_ml.keys.experiment_key import SCOPES, Scope
 from test_scope_keys import CASES, NAMES, identity_of
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "links.md"

@@ -11,7 +11,7 @@ import pytest
 from comet_server import CometServer
 from flytekitplugins.comet_ml import sdk
 from flytekitplugins.comet_ml.deck.metric_history import MAX_BUCKETS, MAX_GAPS, MAX_METRICS, MetricCourse, MetricHistory
-from flytekitplugins.comet_ml.sdk import logged
+from flytekitplugins.comet_ml.sdk import logged_values as logged
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from comet_server import CometServer
-from flytekitplugins.comet_ml.experiment_key import link_suffix
+from flytekitplugins.comet_ml.keys.experiment_key import link_suffix
 from pod import Pod
 from test_experiment_key import CASES, key_of
 

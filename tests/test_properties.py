@@ -17,7 +17,7 @@ from comet_server import CometServer
 from conftest import CANARY, InPod
 from flytekit import Secret
 from flytekitplugins.comet_ml import comet_ml_login
-from flytekitplugins.comet_ml.experiment_key import derive_experiment_key, generated_name, is_legal_key
+from flytekitplugins.comet_ml.keys.experiment_key import derive_experiment_key, generated_name, is_legal_key
 from flytekitplugins.comet_ml.link import CometLink
 from flytekitplugins.comet_ml.sdk.redaction import SDKLogFilter, masked, spellings
 from hypothesis import HealthCheck, given, settings

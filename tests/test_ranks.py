@@ -12,7 +12,7 @@ from comet_server import CometServer
 from conftest import InPod
 from flytekit import Secret
 from flytekitplugins.comet_ml import InvalidOptionError, comet_ml_login
-from flytekitplugins.comet_ml.experiment_key import link_suffix, previous_attempt
+from flytekitplugins.comet_ml.keys.experiment_key import link_suffix, previous_attempt
 from flytekitplugins.comet_ml.ranks import Rank, rank_of
 from pod import Pod
 

@@ -15,7 +15,7 @@ import pytest
 from flytekit import ContainerTask, PodTemplate, Secret, map_task, task
 from flytekit.core.context_manager import FlyteEntities
 from flytekitplugins.comet_ml import UnsupportedFunctionError, comet_ml_login
-from flytekitplugins.comet_ml.registration import TemplateConfig
+from flytekitplugins.comet_ml.flyte1.registration import TemplateConfig
 from pod import template_of
 
 SECRET = Secret(group="comet-ml", key="comet-ml-api-key")

@@ -14,7 +14,7 @@ from comet_server import CometServer, Request
 from conftest import CANARY, SECRET_VARIABLE, Canary, InPod
 from flytekit import Secret, task
 from flytekitplugins.comet_ml import APIKeyError, APIKeyRejectedError, WorkspaceAccessError, comet_ml_login
-from flytekitplugins.comet_ml.experiment_key import link_suffix
+from flytekitplugins.comet_ml.keys.experiment_key import link_suffix
 from pod import Pod
 
 SECRET = Secret(group="comet-ml", key="comet-ml-api-key")

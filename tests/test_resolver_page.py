@@ -19,7 +19,7 @@ from console import links, templates
 from flytekitplugins.comet_ml import CometLink
 from flytekitplugins.comet_ml.cli.config import platform_config
 from flytekitplugins.comet_ml.cli.resolver import resolver_page
-from flytekitplugins.comet_ml.experiment_key import (
+from flytekitplugins.comet_ml.keys.experiment_key import (
     SCOPES,
     Scope,
     derive_experiment_key,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from comet_server import CometServer, Experiment
 from conftest import POD_ENVIRONMENT
-from flytekitplugins.comet_ml.experiment_key import derive_execution_key, derive_node_key
+from flytekitplugins.comet_ml.keys.experiment_key import derive_execution_key, derive_node_key
 from pod import Pod, RunningPod
 
 EXECUTION = POD_ENVIRONMENT["FLYTE_INTERNAL_EXECUTION_ID"]

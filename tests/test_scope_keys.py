@@ -15,7 +15,7 @@ from conftest import InPod
 from flytekit import Secret
 from flytekit.core.context_manager import FlyteContextManager
 from flytekitplugins.comet_ml import CometLink, InvalidOptionError, comet_ml_login
-from flytekitplugins.comet_ml.experiment_key import (
+from flytekitplugins.comet_ml.keys.experiment_key import (
     SCOPES,
     Scope,
     derive_execution_key,
@@ -25,8 +25,8 @@ from flytekitplugins.comet_ml.experiment_key import (
     is_legal_key,
     link_suffix,
 )
-from flytekitplugins.comet_ml.identity import Identity, identify
-from flytekitplugins.comet_ml.node_id import node_id, shortened
+from flytekitplugins.comet_ml.flyte1.identity import Identity, identify
+from flytekitplugins.comet_ml.keys.node_id import node_id, shortened
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -13,11 +13,11 @@ from conftest import InPod
 from console import links, templates
 from flytekit import Secret, task
 from flytekitplugins.comet_ml import CometLink, comet_ml_login
-from flytekitplugins.comet_ml import session as session_module
+from flytekitplugins.comet_ml.session import session as session_module
 from flytekitplugins.comet_ml.cli.config import platform_config
-from flytekitplugins.comet_ml.experiment_key import SCOPES
-from flytekitplugins.comet_ml.node_id import shortened
-from flytekitplugins.comet_ml.plan import SessionPlan
+from flytekitplugins.comet_ml.keys.experiment_key import SCOPES
+from flytekitplugins.comet_ml.keys.node_id import shortened
+from flytekitplugins.comet_ml.session.plan import SessionPlan
 from pod import Pod, template_of
 
 NAMES = {"workspace": "my-team", "project_name": "digits"}

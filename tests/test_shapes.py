@@ -28,7 +28,7 @@ from flyteidl.core import dynamic_job_pb2
 from flytekit import Secret, dynamic, map_task, task, workflow
 from flytekit.core.utils import load_proto_from_file
 from flytekitplugins.comet_ml import comet_ml_login
-from flytekitplugins.comet_ml.experiment_key import link_suffix
+from flytekitplugins.comet_ml.keys.experiment_key import link_suffix
 from pod import Pod, Run, template_of
 
 ROOT = Path(__file__).parents[1]

@@ -18,7 +18,7 @@ from comet_server import CometServer
 from conftest import InPod
 from flytekit import Secret, task, workflow
 from flytekitplugins.comet_ml import UnsupportedFunctionError, comet_ml_login
-from flytekitplugins.comet_ml.experiment_key import link_suffix
+from flytekitplugins.comet_ml.keys.experiment_key import link_suffix
 from pod import Pod, template_of
 
 # flytekit 1.12 has vscode in a plugin of its own.

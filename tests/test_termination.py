@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flytekitplugins.comet_ml.termination import before_termination
+from flytekitplugins.comet_ml.session.sigterm import before_termination
 
 
 def _nothing(seconds: float) -> None: ...
@@ -28,8 +28,8 @@ def script(tmp_path: Path, body: str, *, command: tuple[str, ...] = (), wait: fl
         textwrap.dedent(
             """
             import ctypes, hashlib, os, signal, sys, threading, time, warnings
-            from flytekitplugins.comet_ml import termination
-            from flytekitplugins.comet_ml.termination import before_termination
+            from flytekitplugins.comet_ml.session import sigterm as termination
+            from flytekitplugins.comet_ml.session.sigterm import before_termination
 
             def say(*words):
                 os.write(1, (" ".join(map(str, words)) + "\\n").encode())

@@ -1,5 +1,6 @@
 """Track Flyte tasks in Comet: `comet_ml_login` gives a task's run an experiment, and its node a link to it."""
 
+from .decorated import TrackedFunction
 from .errors import (
     APIKeyError,
     APIKeyRejectedError,
@@ -12,7 +13,6 @@ from .errors import (
     WorkspaceAccessError,
 )
 from .link import CometLink
-from .tracked import TrackedFunction
 from .tracking import comet_ml_login
 
 __all__ = [

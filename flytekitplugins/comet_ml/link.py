@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from .experiment_key import Scope, link_suffix
+from .keys.experiment_key import Scope, link_suffix
 
 EXECUTION_LINK_TYPE = "comet-ml-execution-id"
 """Link type whose key the console renders from execution name, node id, attempt and suffix."""

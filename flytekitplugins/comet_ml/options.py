@@ -10,10 +10,10 @@ from typing import Any, ParamSpec
 from urllib.parse import urlsplit
 
 from .errors import InvalidOptionError
-from .experiment_key import SCOPES, is_legal_key
-from .keywords import COMMON_SETTINGS, EXPERIMENT_CONFIG_ARGUMENTS, NOT_SETTINGS
+from .keys.experiment_key import SCOPES, is_legal_key
 from .log import logger
 from .sdk import arguments
+from .sdk.keywords import COMMON_SETTINGS, EXPERIMENT_CONFIG_ARGUMENTS, NOT_SETTINGS
 
 P = ParamSpec("P")
 

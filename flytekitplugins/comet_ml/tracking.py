@@ -15,20 +15,21 @@ from flytekit.core.context_manager import CompilationState, FlyteContextManager
 from flytekit.core.python_function_task import PythonFunctionTask
 from flytekit.core.workflow import WorkflowBase
 
-from . import experiment_key as keys
-from . import inputs, link, options, termination
-from .credentials import check_secret
+from . import inputs, link, options
+from .decorated import P, R_co, TaskT, TrackedFunction
 from .errors import UnsupportedFunctionError
-from .registration import TemplateConfig, tracked_function
+from .flyte1.registration import TemplateConfig, tracked_function
+from .flyte1.secret import check_secret
+from .flyte1.tasks import request_secret
+from .keys import experiment_key as keys
 from .sdk import autologging
-from .tasks import request_secret
-from .tracked import P, R_co, TaskT, TrackedFunction
+from .session import sigterm as termination
 
 if TYPE_CHECKING:
     import comet_ml as comet_ml  # a name of this module, by __getattr__
     from comet_ml import ExperimentConfig
 
-    from .session import Session
+    from .session.session import Session
 
 COMET_ML_EXECUTION_TYPE_VALUE = link.EXECUTION_LINK_TYPE
 COMET_ML_CUSTOM_TYPE_VALUE = link.CUSTOM_LINK_TYPE
@@ -246,8 +247,8 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
         self, function: Callable[..., Any], template: TemplateConfig, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Session:
         # Here, since a process that only registers tasks needs none of it.
-        from .call import is_local, session_plan
-        from .session import Session
+        from .flyte1.plan import is_local, session_plan
+        from .session.session import Session
 
         context = FlyteContextManager.current_context()
         # The body of @dynamic is compiled too, but in a pod and with the mode of one.

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from ..errors import ArchiveError
-from .standing import STATUS, mark_of, of_one_node
+from .run_order import STATUS, mark_of, of_one_node
 
 EXPERIMENT = "experiment.json"
 """Key, workspace, project, times and tags of the run."""

@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from ..sdk import offline as sdk_offline
+from ..sdk import upload as sdk_offline
 from .archive import EXPERIMENT, MESSAGES
 
 

@@ -13,12 +13,12 @@ from typing import Any
 
 from .. import sdk as comet
 from ..errors import APIKeyError, APIKeyRejectedError, ArchiveError, UploadError
-from ..sdk import offline as sdk_offline
 from ..sdk import refusals
+from ..sdk import upload as sdk_offline
 from ..sdk.redaction import masked, spellings
+from .already_sent import Delivered, names_on_server, points_of, undelivered
 from .archive import Archive, ResumeStrategy, write_copy
-from .delivered import Delivered, names_on_server, points_of, undelivered
-from .standing import (
+from .run_order import (
     STATUS,
     Standing,
     State,

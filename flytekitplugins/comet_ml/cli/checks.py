@@ -14,11 +14,17 @@ from flytekit.core.base_task import PythonTask
 from flytekit.core.context_manager import FlyteEntities
 from flytekit.core.workflow import WorkflowBase
 
-from ..experiment_key import derive_execution_key, derive_experiment_key, derive_node_key, is_legal_key, link_suffix
+from ..flyte1.registration import TemplateConfig
+from ..keys.experiment_key import (
+    derive_execution_key,
+    derive_experiment_key,
+    derive_node_key,
+    is_legal_key,
+    link_suffix,
+)
 from ..link import CometLink
 from ..log import logger
-from ..login import COMET_HOSTS, COMET_SERVICE
-from ..registration import TemplateConfig
+from ..session.login import COMET_HOSTS, COMET_SERVICE
 
 # An execution's name as Flyte makes them up.
 _EXECUTION = "a" + "bcdfghjklmnpqrstvwx"

@@ -17,7 +17,7 @@ from flytekit.core.base_task import PythonTask
 from flytekit.core.context_manager import FlyteEntities
 
 from ..errors import CometTrackingError
-from ..registration import TemplateConfig
+from ..flyte1.registration import TemplateConfig
 
 
 def load(name: str) -> list[ModuleType]:

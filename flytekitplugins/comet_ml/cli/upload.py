@@ -15,8 +15,8 @@ from flytekit import FlyteContextManager
 from ..archives.archive import read_archive
 from ..archives.upload import Sent, Uploader, settings_in_force
 from ..errors import ArchiveError, CometTrackingError, InvalidOptionError
-from ..login import URL_OVERRIDE
 from ..options import web_address
+from ..session.login import URL_OVERRIDE
 
 
 @click.command("upload")

@@ -16,7 +16,7 @@ from html import escape
 from typing import Literal
 from urllib.parse import urlsplit
 
-from ..archives.offline import upload_command
+from ..archives.store import upload_command
 from .metric_history import MetricCourse
 from .plot import number, plot
 

@@ -7,12 +7,7 @@ from __future__ import annotations
 
 import importlib
 
-from ..errors import (
-    APIKeyRejectedError,
-    CometTrackingError,
-    ExperimentRefusedError,
-    WorkspaceAccessError,
-)
+from ..errors import APIKeyRejectedError, CometTrackingError, ExperimentRefusedError, WorkspaceAccessError
 
 # Codes in the JSON body of a refusal (`comet_ml.exceptions`).
 _API_KEY_NOT_REGISTERED = 90212

@@ -8,7 +8,7 @@ from typing import Any
 
 from flytekit import Secret
 
-from .errors import APIKeyError, InvalidOptionError
+from ..errors import APIKeyError, InvalidOptionError
 
 
 def check_secret(secret: object) -> None:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from . import experiment_key
-from .experiment_key import Scope
-from .log import logger
-from .node_id import node_id
-from .plan import marked
-from .ranks import Rank, rank_of
+from ..keys import experiment_key
+from ..keys.experiment_key import Scope
+from ..keys.node_id import node_id
+from ..log import logger
+from ..ranks import Rank, rank_of
+from ..session.plan import marked
 
 
 @dataclass(frozen=True)

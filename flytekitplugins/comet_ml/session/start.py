@@ -5,15 +5,15 @@ from __future__ import annotations
 import tempfile
 from typing import Any
 
-from . import sdk as comet
-from .archives.offline import upload_command
-from .errors import CometTrackingError, InvalidExperimentKeyError, ServerUnavailableError
-from .log import logger
+from .. import sdk as comet
+from ..archives.store import upload_command
+from ..errors import CometTrackingError, InvalidExperimentKeyError, ServerUnavailableError
+from ..log import logger
+from ..sdk import refusals
+from ..sdk.ahead import send_ahead
+from ..sdk.redaction import SDKLogFilter, masked
+from ..sdk.settings import SettingsLayer
 from .plan import Mode, SessionPlan
-from .sdk import refusals
-from .sdk.ahead import send_ahead
-from .sdk.redaction import SDKLogFilter, masked
-from .sdk.settings import SettingsLayer
 
 
 class Starter:

@@ -10,8 +10,8 @@ from flytekit import Deck
 from flytekit.core.context_manager import ExecutionParameters, ExecutionState, FlyteContextManager
 from flytekit.core.python_function_task import PythonFunctionTask
 
-from ..registration import TemplateConfig
-from .page import DeckContent, render
+from ..deck.page import DeckContent, render
+from .registration import TemplateConfig
 
 DECK_NAME = "Comet"
 

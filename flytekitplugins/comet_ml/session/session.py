@@ -12,23 +12,23 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
-from . import sdk as comet
-from .archives.offline import DIRECTORY_SETTING, OfflineArchives
-from .deck.display import Display
+from .. import sdk as comet
+from ..archives.store import DIRECTORY_SETTING, OfflineArchives
+from ..deck.observer import Display
+from ..errors import CometTrackingError
+from ..log import logger
+from ..sdk import refusals
+from ..sdk.delivery import be_patient, hurry, keep_reports_home, let_go, little_patience, lose_nothing
+from ..sdk.keywords import settings_of
+from ..sdk.redaction import SDKLogFilter, masked, scrub, spellings
+from ..sdk.running import own_experiment
+from ..sdk.settings import SettingsLayer, variable
+from ..sdk.slot import Slot
 from .end import End, Outcome, outcome_of
-from .errors import CometTrackingError
-from .keywords import settings_of
-from .log import logger
 from .login import COMET_HOSTS, is_real, log_in, login_settings, server_settings
 from .plan import Mode, SessionPlan
-from .sdk import refusals
-from .sdk.delivery import be_patient, hurry, keep_reports_home, let_go, little_patience, lose_nothing
-from .sdk.redaction import SDKLogFilter, masked, scrub, spellings
-from .sdk.running import own_experiment
-from .sdk.settings import SettingsLayer, variable
-from .sdk.slot import Slot
+from .sigterm import SECONDS_TO_ACT, Termination, before_termination
 from .start import Starter, raise_refusal, server_of
-from .termination import SECONDS_TO_ACT, Termination, before_termination
 
 _COMMAND_LINE = "COMET_AUTO_LOG_CLI_ARGUMENTS"
 

@@ -11,10 +11,10 @@ from types import FunctionType, ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
-from . import sdk as comet
-from .keywords import settings_of
-from .sdk.redaction import SDKLogFilter
-from .sdk.settings import SettingsLayer, rendered, variable
+from .. import sdk as comet
+from ..sdk.keywords import settings_of
+from ..sdk.redaction import SDKLogFilter
+from ..sdk.settings import SettingsLayer, rendered, variable
 
 COMET_HOSTS = frozenset({"comet.com", "www.comet.com", "comet.ml", "www.comet.ml"})
 """Comet's own service, which the SDK talks to by itself."""

@@ -6,11 +6,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from .experiment_key import Scope
-from .keywords import EXPERIMENT_CONFIG_ARGUMENTS
+from ..keys.experiment_key import Scope
+from ..sdk.keywords import EXPERIMENT_CONFIG_ARGUMENTS
 
 if TYPE_CHECKING:
-    from .deck.page import DeckContent
+    from ..deck.page import DeckContent
 
 Mode = Literal["online", "offline", "disabled"]
 """Whether an experiment is sent, written to an archive, or takes every call and does nothing."""

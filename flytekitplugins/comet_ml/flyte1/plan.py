@@ -8,17 +8,17 @@ from collections.abc import Callable, Collection, Mapping, MutableMapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import inputs
-from .archives.storage import archive_store
-from .credentials import read_api_key
-from .deck.console import deck_display
+from .. import inputs
+from ..ranks import run_of, shared_key
+from ..session.plan import SessionPlan, marked
+from .deck import deck_display
 from .identity import Identity, identify, is_local
-from .plan import SessionPlan, marked
-from .ranks import run_of, shared_key
 from .registration import TemplateConfig, source_file
+from .secret import read_api_key
+from .storage import archive_store
 
 if TYPE_CHECKING:
-    from .tracking import comet_ml_login
+    from ..tracking import comet_ml_login
 
 __all__ = ["is_local", "session_plan"]
 

@@ -22,9 +22,9 @@ from flytekit.core import python_function_task
 from flytekit.core.base_task import PythonTask
 from flytekit.core.utils import ClassDecorator
 
-from .errors import UnsupportedFunctionError
-from .link import LINK_TYPE_KEY, CometLink
-from .log import logger
+from ..errors import UnsupportedFunctionError
+from ..link import LINK_TYPE_KEY, CometLink
+from ..log import logger
 from .tasks import introduce_tasks, maps_over, request_secret
 
 Tracking = Callable[[tuple[Any, ...], Mapping[str, Any]], AbstractContextManager[Any]]

@@ -17,15 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from . import sdk as comet
-from .archives.archive import add_others
-from .archives.offline import OfflineArchives
-from .log import logger
+from .. import sdk as comet
+from ..archives.archive import add_others
+from ..archives.store import OfflineArchives
+from ..log import logger
+from ..sdk.delivery import await_connection, hurry, is_connected, let_go
+from ..sdk.redaction import SDKLogFilter, masked
+from ..sdk.running import began_during
+from ..sdk.slot import Slot
 from .plan import SessionPlan, marked
-from .sdk.delivery import await_connection, hurry, is_connected, let_go
-from .sdk.redaction import SDKLogFilter, masked
-from .sdk.running import began_during
-from .sdk.slot import Slot
 
 STATUS = "flyte_status"
 FAILED_RANK = "flyte_failed_rank"

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-from .log import logger
+from ..log import logger
 
 SECONDS_TO_ACT = 8.0
 """What all actions together may take, of the 30 seconds that Kubernetes gives by default."""

@@ -8,14 +8,14 @@ from typing import Any
 from urllib.parse import quote
 
 from .. import sdk as comet
-from ..archives.offline import OfflineArchives
-from ..end import STATUS, Outcome
+from ..archives.store import OfflineArchives
 from ..link import CometLink
 from ..log import logger
-from ..plan import Mode, SessionPlan, marked
-from ..sdk import logged
+from ..sdk import logged_values as logged
 from ..sdk.redaction import SDKLogFilter, masked
 from ..sdk.refusals import described
+from ..session.end import STATUS, Outcome
+from ..session.plan import Mode, SessionPlan, marked
 from .metric_history import MetricCourse, MetricHistory
 from .page import DeckContent, EarlierExperiment, State
 

@@ -1,0 +1,1 @@
+"""Flyte 1: everything that knows flytekit."""
