@@ -1,14 +1,25 @@
-"""What a decorated function and a decorated task are to type checkers."""
+"""What a decorated function and a decorated task are to type checkers, and what a call of one finds around it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
+from dataclasses import dataclass
 from typing import Any, ParamSpec, Protocol, TypeVar
-
-from flytekit import Secret
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
+
+
+class FlyteSecret(Protocol):
+    """A secret of Flyte: `flytekit.Secret`, or `flyte.Secret` of Flyte 2."""
+
+    @property
+    def key(self) -> Any:
+        """Name of the secret."""
+
+    @property
+    def group(self) -> Any:
+        """Group of the secret, if it has one."""
 
 
 class TrackedFunction(Protocol[P, R_co]):
@@ -22,7 +33,7 @@ class TrackedFunction(Protocol[P, R_co]):
     """
 
     __name__: str
-    secret: Secret | Callable[[], str]
+    secret: FlyteSecret | Callable[[], str]
     LINK_TYPE_KEY: str
     COMET_ML_PROJECT_NAME_KEY: str
     COMET_ML_WORKSPACE_KEY: str
@@ -49,3 +60,18 @@ class _FunctionTask(Protocol):
 
 
 TaskT = TypeVar("TaskT", bound=_FunctionTask)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a call of a decorated function finds around it.
+
+    Attributes:
+        comet_ml: The `comet_ml` module, or what a test has put in its place.
+        environ: The environment of the process, or what a test has put in its place.
+        context_manager: What a test has put in the place of flytekit's `FlyteContextManager`; None without a test.
+    """
+
+    comet_ml: Any
+    environ: MutableMapping[str, str]
+    context_manager: Any = None

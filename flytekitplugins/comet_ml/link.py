@@ -6,31 +6,24 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from .keys.experiment_key import Scope, link_suffix
-
-EXECUTION_LINK_TYPE = "comet-ml-execution-id"
-"""Link type whose key the console renders from execution name, node id, attempt and suffix."""
-
-CUSTOM_LINK_TYPE = "comet-ml-custom-id"
-"""Link type whose key stands in the task's config."""
-
-NODE_LINK_TYPE = "comet-ml-node-id"
-"""Link type of scope "node": the console renders the key from execution name, suffix and node id."""
-
-WHOLE_EXECUTION_LINK_TYPE = "comet-ml-whole-execution-id"
-"""Link type of scope "execution": the console renders the key from execution name and suffix."""
+from .names import (
+    CUSTOM_LINK_TYPE,
+    EXECUTION_LINK_TYPE,
+    EXPERIMENT_KEY_KEY,
+    HOST_KEY,
+    LINK_SUFFIX_KEY,
+    LINK_TYPE_KEY,
+    NODE_LINK_TYPE,
+    PROJECT_NAME_KEY,
+    WHOLE_EXECUTION_LINK_TYPE,
+    WORKSPACE_KEY,
+)
 
 _LINK_TYPES: dict[Scope, str] = {
     "attempt": EXECUTION_LINK_TYPE,
     "node": NODE_LINK_TYPE,
     "execution": WHOLE_EXECUTION_LINK_TYPE,
 }
-
-LINK_TYPE_KEY = "link_type"
-PROJECT_NAME_KEY = "project_name"
-WORKSPACE_KEY = "workspace"
-EXPERIMENT_KEY_KEY = "experiment_key"
-LINK_SUFFIX_KEY = "link_suffix"
-HOST_KEY = "host"
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,95 @@ import functools
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ParamSpec
+from dataclasses import dataclass, field
+from typing import Any, Literal, ParamSpec
 from urllib.parse import urlsplit
 
 from .errors import InvalidOptionError
-from .keys.experiment_key import SCOPES, is_legal_key
+from .keys.experiment_key import SCOPES, Scope, is_legal_key
+from .link import CometLink
 from .log import logger
 from .sdk import arguments
 from .sdk.keywords import COMMON_SETTINGS, EXPERIMENT_CONFIG_ARGUMENTS, NOT_SETTINGS
 
 P = ParamSpec("P")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """The options of a decorator, checked: what they mean stands at `comet_ml_login`.
+
+    Raises:
+        InvalidOptionError: When an option cannot work.
+    """
+
+    project_name: str
+    workspace: str
+    # A callable can close over the key; keywords can have it among them.
+    secret: Any = field(repr=False)
+    experiment_key: str | None = None
+    host: str = "https://www.comet.com"
+    start: bool = True
+    log_inputs: bool | Sequence[str] = True
+    experiment_config: Any = None
+    ranks: Literal["primary", "all"] = "primary"
+    on_unavailable: Literal["offline", "raise"] = "offline"
+    end_timeout: float = 60.0
+    scope: Scope = "attempt"
+    login_kwargs: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        check_text("project_name", self.project_name)
+        check_text("workspace", self.workspace)
+        check_secret(self.secret)
+        check_experiment_key(self.experiment_key)
+        check_bool("start", self.start)
+        check_log_inputs(self.log_inputs)
+        check_choice("ranks", self.ranks, ("primary", "all"))
+        check_choice("on_unavailable", self.on_unavailable, ("offline", "raise"))
+        check_seconds("end_timeout", self.end_timeout)
+        check_scope(self.scope, self.experiment_key)
+        check_experiment_config(self.experiment_config)
+        check_keywords(self.login_kwargs)
+        object.__setattr__(self, "host", web_address(self.host))
+
+    @property
+    def link(self) -> CometLink:
+        """The link from the Flyte console to the experiment."""
+        return CometLink(self.project_name, self.workspace, self.host, self.experiment_key, self.scope)
+
+
+def check_secret(secret: object) -> None:
+    """Refuse what is neither a secret of Flyte nor a callable, when the task is decorated.
+
+    Raises:
+        InvalidOptionError: With the type of what was given. Not with its value: people pass the key itself.
+    """
+    if is_flyte_secret(secret):
+        return
+    if callable(secret) and not isinstance(secret, type):
+        try:
+            inspect.signature(secret).bind()
+        except TypeError:
+            raise InvalidOptionError(
+                f"comet_ml_login: `secret` must be callable without arguments; "
+                f"{getattr(secret, '__qualname__', type(secret).__name__)!r} needs some."
+            ) from None
+        except ValueError:
+            # Some builtins do not tell their parameters.
+            return
+        return
+    raise InvalidOptionError(
+        f"comet_ml_login: `secret` must be a flytekit.Secret or a callable that returns the API key, not a "
+        f"{type(secret).__name__}. For a Flyte secret: secret=Secret(group='comet-ml', key='comet-ml-api-key')."
+    )
+
+
+def is_flyte_secret(secret: object) -> bool:
+    """Whether something is a secret of Flyte, of one generation or the other: neither is imported for it."""
+    kinds = ((kind.__module__.partition(".")[0], kind.__name__) for kind in type(secret).__mro__)
+    return any(kind in (("flytekit", "Secret"), ("flyte", "Secret")) for kind in kinds)
+
 
 _KINDS = {"api_key": str, "disabled": bool, "mode": str, "online": bool, "source": str}
 

@@ -1,56 +1,51 @@
-"""The decorator: one Flyte task, one Comet experiment."""
+"""The decorator: one Flyte task, one Comet experiment.
+
+People's tests replace three names of this module: `comet_ml`, `os` and `FlyteContextManager`. They take effect in every
+call of a decorated function.
+"""
 
 from __future__ import annotations
 
-import functools
-import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
-from weakref import WeakSet
 
-from flytekit import Secret
-from flytekit.core.base_task import PythonTask
-from flytekit.core.context_manager import CompilationState, FlyteContextManager
-from flytekit.core.python_function_task import PythonFunctionTask
-from flytekit.core.workflow import WorkflowBase
-
-from . import inputs, link, options
-from .decorated import P, R_co, TaskT, TrackedFunction
-from .errors import UnsupportedFunctionError
-from .flyte1.registration import TemplateConfig, tracked_function
-from .flyte1.secret import check_secret
-from .flyte1.tasks import request_secret
+from . import names
+from .decorated import FlyteSecret, P, R_co, Surroundings, TaskT, TrackedFunction
 from .keys import experiment_key as keys
+from .link import CometLink
+from .options import Options, explained
 from .sdk import autologging
-from .session import sigterm as termination
 
 if TYPE_CHECKING:
     import comet_ml as comet_ml  # a name of this module, by __getattr__
     from comet_ml import ExperimentConfig
 
-    from .session.session import Session
-
-COMET_ML_EXECUTION_TYPE_VALUE = link.EXECUTION_LINK_TYPE
-COMET_ML_CUSTOM_TYPE_VALUE = link.CUSTOM_LINK_TYPE
-
-# Functions under @workflow. Not kept on the decorator: that is pickled, and read by other versions of this plugin.
-_workflow_functions: WeakSet[Callable[..., Any]] = WeakSet()
-
+COMET_ML_EXECUTION_TYPE_VALUE = names.EXECUTION_LINK_TYPE
+COMET_ML_CUSTOM_TYPE_VALUE = names.CUSTOM_LINK_TYPE
 
 autologging.watch_imports()
 
 
 def __getattr__(name: str) -> Any:
-    """`comet_ml` is a name of this module for those who look, and not in it: the SDK is loaded when it is needed."""
+    """Load `comet_ml` and `FlyteContextManager` when somebody asks for them: this module needs neither."""
     if name == "comet_ml":
         return autologging.load_sdk()
+    if name == "FlyteContextManager":
+        from .flyte1 import context_manager
+
+        return context_manager()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def _sdk() -> Any:
-    # Where it is in the module all the same, a test has put something in its place.
-    return globals()["comet_ml"] if "comet_ml" in globals() else autologging.load_sdk()
+def _surroundings() -> Surroundings:
+    # Tests may have patched the names of this module: only then are they in its dictionary.
+    replaced = globals()
+    return Surroundings(
+        comet_ml=replaced["comet_ml"] if "comet_ml" in replaced else autologging.load_sdk(),
+        environ=os.environ,
+        context_manager=replaced.get("FlyteContextManager"),
+    )
 
 
 class comet_ml_login:  # noqa: N801 - the name that people's code has
@@ -107,19 +102,19 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
         InvalidOptionError: When an argument cannot work, at decoration.
     """
 
-    LINK_TYPE_KEY = link.LINK_TYPE_KEY
-    COMET_ML_PROJECT_NAME_KEY = link.PROJECT_NAME_KEY
-    COMET_ML_WORKSPACE_KEY = link.WORKSPACE_KEY
-    COMET_ML_EXPERIMENT_KEY_KEY = link.EXPERIMENT_KEY_KEY
-    COMET_ML_URL_SUFFIX_KEY = link.LINK_SUFFIX_KEY
-    COMET_ML_HOST_KEY = link.HOST_KEY
+    LINK_TYPE_KEY = names.LINK_TYPE_KEY
+    COMET_ML_PROJECT_NAME_KEY = names.PROJECT_NAME_KEY
+    COMET_ML_WORKSPACE_KEY = names.WORKSPACE_KEY
+    COMET_ML_EXPERIMENT_KEY_KEY = names.EXPERIMENT_KEY_KEY
+    COMET_ML_URL_SUFFIX_KEY = names.LINK_SUFFIX_KEY
+    COMET_ML_HOST_KEY = names.HOST_KEY
 
-    @options.explained
+    @explained
     def __init__(
         self,
         project_name: str,
         workspace: str,
-        secret: Secret | Callable[[], str],
+        secret: FlyteSecret | Callable[[], str],
         experiment_key: str | None = None,
         host: str = "https://www.comet.com",
         *,
@@ -132,36 +127,32 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
         scope: Literal["attempt", "node", "execution"] = "attempt",
         **login_kwargs: Any,
     ) -> None:
-        options.check_text("project_name", project_name)
-        options.check_text("workspace", workspace)
-        check_secret(secret)
-        options.check_experiment_key(experiment_key)
-        options.check_bool("start", start)
-        options.check_log_inputs(log_inputs)
-        options.check_choice("ranks", ranks, ("primary", "all"))
-        options.check_choice("on_unavailable", on_unavailable, ("offline", "raise"))
-        options.check_seconds("end_timeout", end_timeout)
-        options.check_scope(scope, experiment_key)
-        options.check_experiment_config(experiment_config)
-        options.check_keywords(login_kwargs)
-        self.project_name = project_name
-        self.workspace = workspace
-        self.secret = secret
-        self.experiment_key = experiment_key
-        self.host = options.web_address(host)
-        self.start = start
-        self.log_inputs = log_inputs
-        self.experiment_config = experiment_config
-        self.ranks = ranks
-        self.on_unavailable = on_unavailable
-        self.end_timeout = end_timeout
-        self.scope: keys.Scope = scope
-        self.login_kwargs = login_kwargs
+        self.options = Options(
+            project_name=project_name,
+            workspace=workspace,
+            secret=secret,
+            experiment_key=experiment_key,
+            host=host,
+            start=start,
+            log_inputs=log_inputs,
+            experiment_config=experiment_config,
+            ranks=ranks,
+            on_unavailable=on_unavailable,
+            end_timeout=end_timeout,
+            scope=scope,
+            login_kwargs=login_kwargs,
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        """The options under their own names, as on the earlier plugin's decorator."""
+        if name in Options.__dataclass_fields__:
+            return getattr(self.options, name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @property
-    def link(self) -> link.CometLink:
+    def link(self) -> CometLink:
         """The link from the Flyte console to the experiment."""
-        return link.CometLink(self.project_name, self.workspace, self.host, self.experiment_key, self.scope)
+        return self.options.link
 
     def get_extra_config(self) -> dict[str, str]:
         """What the link puts into the task template's config."""
@@ -178,99 +169,9 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
             UnsupportedFunctionError: For what is neither.
             InvalidOptionError: If `log_inputs` names what is no input of the function.
         """
-        self._check_function(function)
-        self._prepare_for_threads()
-        if isinstance(function, PythonFunctionTask):
-            return self._decorated_task(function)
-        return self._decorated_function(function, self._attributes())
+        from .flyte1.decorate import decorated
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
-        self._prepare_for_threads()
-
-    @staticmethod
-    def _prepare_for_threads() -> None:
-        # flytekit runs async tasks in a thread, where Python lets nobody watch for SIGTERM.
-        if "FLYTE_INTERNAL_EXECUTION_ID" in os.environ:
-            termination.prepare()
-
-    def _check_function(self, function: Any) -> None:
-        name = getattr(function, "__name__", None) or getattr(function, "name", None) or repr(function)
-        if isinstance(function, WorkflowBase):
-            raise _on_a_workflow(name)
-        is_task = isinstance(function, PythonFunctionTask)
-        is_function = (
-            callable(function) and hasattr(function, "__name__") and not isinstance(function, (type, PythonTask))
-        )
-        if not is_task and not is_function:
-            kind = "class" if isinstance(function, type) else type(function).__name__
-            raise UnsupportedFunctionError(
-                f"@comet_ml_login decorates a task's Python function, or a task made from one; not the {kind} {name!r}."
-            )
-        body = inspect.unwrap(getattr(function, "task_function", function))
-        if inspect.isgeneratorfunction(body) or inspect.isasyncgenfunction(body):
-            raise UnsupportedFunctionError(
-                f"@comet_ml_login is on {name!r}, a generator function, which Flyte cannot run as one: return a list "
-                "instead."
-            )
-        if hasattr(function, "COMET_ML_HOST_KEY"):
-            raise UnsupportedFunctionError(f"@comet_ml_login is on {name!r} twice; a task has one Comet experiment.")
-
-    def _decorated_function(self, function: Callable[..., Any], attributes: dict[str, Any]) -> Callable[..., Any]:
-        if not isinstance(self.log_inputs, bool):
-            options.check_input_names(self.log_inputs, inputs.input_names(function), function.__name__)
-        tracked: Callable[..., Any] = tracked_function(
-            function, functools.partial(self._session, function, attributes["get_config"])
-        )
-        tracked.__dict__.update(attributes)
-        return tracked
-
-    def _decorated_task(self, task: PythonFunctionTask[Any]) -> PythonFunctionTask[Any]:
-        attributes = self._attributes()
-        # flytekit has no setter for a task's function.
-        task._task_function = self._decorated_function(task.task_function, attributes)
-        vars(task).update(attributes)
-        attributes["get_config"].task = task
-        request_secret(task, attributes["get_config"].secret)
-        return task
-
-    def _attributes(self) -> dict[str, Any]:
-        template = TemplateConfig(self.link, self.secret if isinstance(self.secret, Secret) else None, self)
-        return {
-            **_CONFIG_KEYS,
-            "secret": self.secret,
-            "get_extra_config": template.config,
-            "get_config": template,
-        }
-
-    def _session(
-        self, function: Callable[..., Any], template: TemplateConfig, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> Session:
-        # Here, since a process that only registers tasks needs none of it.
-        from .flyte1.plan import is_local, session_plan
-        from .session.session import Session
-
-        context = FlyteContextManager.current_context()
-        # The body of @dynamic is compiled too, but in a pod and with the mode of one.
-        if isinstance(context.compilation_state, CompilationState) and is_local(context):
-            # flytekit compiles a workflow once, and runs it afterwards even if that failed.
-            _workflow_functions.add(function)
-        if function in _workflow_functions:
-            raise _on_a_workflow(function.__name__)
-        plan = session_plan(self, function, template, args, kwargs, context, os.environ)
-        return Session(_sdk(), os.environ, plan)
-
-
-_CONFIG_KEYS = {
-    name: key for name, key in vars(comet_ml_login).items() if name == "LINK_TYPE_KEY" or name.startswith("COMET_ML_")
-}
-
-
-def _on_a_workflow(name: str) -> UnsupportedFunctionError:
-    return UnsupportedFunctionError(
-        f"@comet_ml_login is on the workflow {name!r}, which runs in no pod of its own: put it on the tasks of the "
-        "workflow that are to be tracked."
-    )
+        return decorated(self.options, function, _surroundings)
 
 
 def _generate_suffix_with_length_10(project_name: str, workspace: str) -> str:

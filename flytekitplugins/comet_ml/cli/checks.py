@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,6 +24,7 @@ from ..keys.experiment_key import (
 )
 from ..link import CometLink
 from ..log import logger
+from ..options import Options
 from ..session.login import COMET_HOSTS, COMET_SERVICE
 
 # An execution's name as Flyte makes them up.
@@ -62,17 +63,16 @@ def report(task: PythonTask[Any], template: TemplateConfig) -> Report:
     """
     found = Report(task.name)
     _examine_template(found, task, template)
-    link, decorator = template.link, template.decorator
-    options = getattr(decorator, "login_kwargs", {})
+    link, options = template.link, template.options
     found.facts += [
-        ("experiment", [_experiment(link, getattr(decorator, "start", True))]),
+        ("experiment", [_experiment(link, options.start)]),
         ("link", _link(link)),
         ("nodes", _nodes(task, link)),
-        ("secret", [_secret(getattr(decorator, "secret", template.secret))]),
-        ("server", [server(link.host, options)]),
+        ("secret", [_secret(options.secret)]),
+        ("server", [server(link.host, options.login_kwargs)]),
     ]
     _examine_key(found, task, link)
-    _examine_options(found, link, decorator, options)
+    _examine_options(found, options)
     if task.task_type in _OWN_SECTIONS:
         found.notes.append(
             f"{task.task_type.capitalize()} tasks have a section of their own in the platform's configuration: "
@@ -81,7 +81,7 @@ def report(task: PythonTask[Any], template: TemplateConfig) -> Report:
     return found
 
 
-def server(host: str, options: dict[str, Any]) -> str:
+def server(host: str, options: Mapping[str, Any]) -> str:
     """The server that a pod talks to, as far as the decorator decides it."""
     override = options.get("url_override")
     if override:
@@ -202,13 +202,14 @@ def _examine_key(found: Report, task: PythonTask[Any], link: CometLink) -> None:
     found.notes.append("All nodes, attempts and executions log to this one experiment, since it has an experiment_key.")
 
 
-def _examine_options(found: Report, link: CometLink, decorator: Any, options: dict[str, Any]) -> None:
-    override = options.get("url_override")
+def _examine_options(found: Report, options: Options) -> None:
+    link, keywords = options.link, options.login_kwargs
+    override = keywords.get("url_override")
     if override and urlsplit(str(override)).netloc != urlsplit(link.host).netloc:
         found.problems.append(
             f"The link leads to host={link.host!r}, but the data goes to url_override={override!r}: set only `host`."
         )
-    if options.get("api_key"):
+    if keywords.get("api_key"):
         found.problems.append(
             "api_key= puts the API key into your code and image. In a pod it is not even used: `secret` is. Leave it "
             "out; for local runs, set COMET_API_KEY or run `comet login`."
@@ -216,14 +217,14 @@ def _examine_options(found: Report, link: CometLink, decorator: Any, options: di
     parts = urlsplit(link.host)
     if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
         found.notes.append(f"{link.host} is plain http: the API key crosses the network as it is.")
-    if getattr(decorator, "start", True) is False:
+    if not options.start:
         found.notes.append(
             "start=False: unless the body starts an experiment, there is none, and the link leads nowhere. The body's "
             "`comet_ml.start()` has the key that the link leads to."
         )
-    if options.get("disabled"):
+    if keywords.get("disabled"):
         found.notes.append("disabled=True: nothing is tracked.")
-    if options.get("online") is False:
+    if keywords.get("online") is False:
         found.notes.append("online=False: the experiment is an archive until it is uploaded; the link leads nowhere.")
     config = link.config()
     if config["workspace"] != link.workspace or config["project_name"] != link.project_name:

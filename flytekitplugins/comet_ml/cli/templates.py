@@ -7,7 +7,7 @@ to the page, which computes the key as the pod does.
 
 from __future__ import annotations
 
-from ..link import (
+from ..names import (
     CUSTOM_LINK_TYPE,
     EXECUTION_LINK_TYPE,
     EXPERIMENT_KEY_KEY,

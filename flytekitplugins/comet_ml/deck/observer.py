@@ -11,11 +11,12 @@ from .. import sdk as comet
 from ..archives.store import OfflineArchives
 from ..link import CometLink
 from ..log import logger
+from ..names import marked
 from ..sdk import logged_values as logged
 from ..sdk.redaction import SDKLogFilter, masked
 from ..sdk.refusals import described
 from ..session.end import STATUS, Outcome
-from ..session.plan import Mode, SessionPlan, marked
+from ..session.plan import Mode, SessionPlan
 from .metric_history import MetricCourse, MetricHistory
 from .page import DeckContent, EarlierExperiment, State
 

@@ -12,8 +12,8 @@ from ..keys import experiment_key
 from ..keys.experiment_key import Scope
 from ..keys.node_id import node_id
 from ..log import logger
+from ..names import marked
 from ..ranks import Rank, rank_of
-from ..session.plan import marked
 
 
 @dataclass(frozen=True)

@@ -6,25 +6,22 @@ import functools
 import sys
 from collections.abc import Callable, Collection, Mapping, MutableMapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import inputs
+from ..names import marked
+from ..options import Options
 from ..ranks import run_of, shared_key
-from ..session.plan import SessionPlan, marked
+from ..session.plan import SessionPlan
 from .deck import deck_display
-from .identity import Identity, identify, is_local
+from .identity import Identity, identify
 from .registration import TemplateConfig, source_file
 from .secret import read_api_key
 from .storage import archive_store
 
-if TYPE_CHECKING:
-    from ..tracking import comet_ml_login
-
-__all__ = ["is_local", "session_plan"]
-
 
 def session_plan(
-    decorator: comet_ml_login,
+    options: Options,
     function: Callable[..., Any],
     template: TemplateConfig,
     args: tuple[Any, ...],
@@ -35,8 +32,8 @@ def session_plan(
     """What the session of a call is to do.
 
     Args:
-        decorator: The decorator, with its options.
-        function: The function that it decorates.
+        options: The decorator's options.
+        function: The decorated function.
         template: What it adds to the task's template, which knows the task.
         args: Arguments of the call.
         kwargs: Arguments of the call.
@@ -44,42 +41,42 @@ def session_plan(
         environ: The environment of the process.
     """
     identity = identify(context, environ, task=f"{function.__module__}.{function.__name__}")
-    rank, mark = identity.rank, identity.mark(decorator.scope)
-    joins = rank is not None and decorator.ranks == "all"
-    experiment_key, others, earlier = _key_and_others(decorator, identity)
+    rank, mark = identity.rank, identity.mark(options.scope)
+    joins = rank is not None and options.ranks == "all"
+    experiment_key, others, earlier = _key_and_others(options, identity)
     if experiment_key is None and joins:
         experiment_key = shared_key(environ)
     credentials = store = None
     if not identity.local:
-        credentials = functools.partial(read_api_key, decorator.secret, context.user_space_params.secrets, environ)
+        credentials = functools.partial(read_api_key, options.secret, context.user_space_params.secrets, environ)
         store = archive_store(context)
 
     def parameters(secrets: Collection[str]) -> dict[str, Any]:
         arguments = inputs.named_arguments(function, args, kwargs)
-        logged = inputs.parameters(arguments, decorator.log_inputs, secrets)
+        logged = inputs.parameters(arguments, options.log_inputs, secrets)
         return {marked(mark, name): value for name, value in logged.items()}
 
     return SessionPlan(
-        project_name=decorator.project_name,
-        workspace=decorator.workspace,
-        host=decorator.host,
+        project_name=options.project_name,
+        workspace=options.workspace,
+        host=options.host,
         experiment_key=experiment_key,
         credentials=credentials,
         remote=not identity.local,
         log_command_line=identity.local and not Path(sys.argv[0]).name.startswith("pyflyte"),
         source_file=source_file(function),
-        start=decorator.start,
-        login_kwargs=decorator.login_kwargs,
-        experiment_config=decorator.experiment_config,
+        start=options.start,
+        login_kwargs=options.login_kwargs,
+        experiment_config=options.experiment_config,
         others=others,
-        name=identity.experiment_name(decorator.scope),
+        name=identity.experiment_name(options.scope),
         rank=rank.name if rank is not None and joins else None,
         run=run_of(environ, identity.attempt) if joins else None,
         primary=rank is None or rank.primary,
-        on_unavailable=decorator.on_unavailable,
-        end_timeout=decorator.end_timeout,
+        on_unavailable=options.on_unavailable,
+        end_timeout=options.end_timeout,
         store_archive=store,
-        scope=decorator.scope,
+        scope=options.scope,
         mark=mark,
         parameters=parameters,
         earlier_experiments=earlier,
@@ -87,14 +84,14 @@ def session_plan(
     )
 
 
-def _key_and_others(decorator: comet_ml_login, identity: Identity) -> tuple[str | None, dict[str, str], dict[str, str]]:
+def _key_and_others(options: Options, identity: Identity) -> tuple[str | None, dict[str, str], dict[str, str]]:
     """The experiment's key and Others, and the keys of earlier attempts' experiments."""
-    others = identity.others(decorator.scope)
-    if decorator.experiment_key is not None or identity.local:
-        return decorator.experiment_key, others, {}
-    names = {"workspace": decorator.workspace, "project_name": decorator.project_name}
-    key, earlier = identity.experiment_key(**names, scope=decorator.scope), {}
-    if decorator.scope == "attempt":
+    others = identity.others(options.scope)
+    if options.experiment_key is not None or identity.local:
+        return options.experiment_key, others, {}
+    names = {"workspace": options.workspace, "project_name": options.project_name}
+    key, earlier = identity.experiment_key(**names, scope=options.scope), {}
+    if options.scope == "attempt":
         earlier = identity.earlier_experiment_keys(**names)
         previous = identity.previous_experiment_key(**names)
         others |= {"flyte_previous_experiment": previous} if previous else {}

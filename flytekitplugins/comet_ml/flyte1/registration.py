@@ -23,8 +23,10 @@ from flytekit.core.base_task import PythonTask
 from flytekit.core.utils import ClassDecorator
 
 from ..errors import UnsupportedFunctionError
-from ..link import LINK_TYPE_KEY, CometLink
+from ..link import CometLink
 from ..log import logger
+from ..names import LINK_TYPE_KEY
+from ..options import Options
 from .tasks import introduce_tasks, maps_over, request_secret
 
 Tracking = Callable[[tuple[Any, ...], Mapping[str, Any]], AbstractContextManager[Any]]
@@ -120,14 +122,14 @@ class TemplateConfig:
         link: The link.
         secret: The secret to request, if the decorator was given one.
         task: The task, once it is known.
-        decorator: The decorator, for those who want to know all its options.
+        options: The decorator's options.
         from_another_process: Whether this is a copy in a process that was given the function, and not the task.
     """
 
-    def __init__(self, link: CometLink, secret: Secret | None, decorator: Any = None) -> None:
-        self.link = link
-        self.secret = secret
-        self.decorator = decorator
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.link = options.link
+        self.secret = options.secret if isinstance(options.secret, Secret) else None
         self.task: PythonTask[Any] | None = None
         self.from_another_process = False
         self._decks: bool | None = None

@@ -2,39 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from flytekit import Secret
 
-from ..errors import APIKeyError, InvalidOptionError
-
-
-def check_secret(secret: object) -> None:
-    """Refuse what is neither a `flytekit.Secret` nor a callable, when the task is decorated.
-
-    Raises:
-        InvalidOptionError: With the type of what was given. Not with its value: people pass the key itself.
-    """
-    if isinstance(secret, Secret):
-        return
-    if callable(secret) and not isinstance(secret, type):
-        try:
-            inspect.signature(secret).bind()
-        except TypeError:
-            raise InvalidOptionError(
-                f"comet_ml_login: `secret` must be callable without arguments; "
-                f"{getattr(secret, '__qualname__', type(secret).__name__)!r} needs some."
-            ) from None
-        except ValueError:
-            # Some builtins do not tell their parameters.
-            return
-        return
-    raise InvalidOptionError(
-        f"comet_ml_login: `secret` must be a flytekit.Secret or a callable that returns the API key, not a "
-        f"{type(secret).__name__}. For a Flyte secret: secret=Secret(group='comet-ml', key='comet-ml-api-key')."
-    )
+from ..errors import APIKeyError
 
 
 def read_api_key(secret: Secret | Callable[[], str], secrets: Any, environ: Mapping[str, str]) -> str:

@@ -21,11 +21,12 @@ from .. import sdk as comet
 from ..archives.archive import add_others
 from ..archives.store import OfflineArchives
 from ..log import logger
+from ..names import marked
 from ..sdk.delivery import await_connection, hurry, is_connected, let_go
 from ..sdk.redaction import SDKLogFilter, masked
 from ..sdk.running import began_during
 from ..sdk.slot import Slot
-from .plan import SessionPlan, marked
+from .plan import SessionPlan
 
 STATUS = "flyte_status"
 FAILED_RANK = "flyte_failed_rank"

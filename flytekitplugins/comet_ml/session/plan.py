@@ -16,11 +16,6 @@ Mode = Literal["online", "offline", "disabled"]
 """Whether an experiment is sent, written to an archive, or takes every call and does nothing."""
 
 
-def marked(mark: str | None, name: str) -> str:
-    """The name of a parameter or Other of one node in an experiment that several share: ``n0/epochs``."""
-    return f"{mark}/{name}" if mark else name
-
-
 @dataclass(frozen=True, kw_only=True)
 class SessionPlan:
     """What a session is to do.
