@@ -23,7 +23,8 @@ from flytekitplugins.comet_ml.deck import observer as display
 from flytekitplugins.comet_ml.deck import plot
 from flytekitplugins.comet_ml.flyte1 import deck as console
 from flytekitplugins.comet_ml.deck.metric_history import MetricCourse, MetricHistory, MetricPoint
-from flytekitplugins.comet_ml.deck.page import MAX_BYTES, DeckContent, EarlierExperiment, State, render
+from flytekitplugins.comet_ml.deck.page import MAX_BYTES, DeckContent, EarlierExperiment, render
+from flytekitplugins.comet_ml.names import Status
 from flytekitplugins.comet_ml.keys.experiment_key import link_suffix
 from flytekitplugins.comet_ml.sdk import logged_values as logged
 from hypothesis import HealthCheck, example, given, settings
@@ -33,7 +34,7 @@ from pod import Pod, Run
 KEY = "0123456789abcdef0123456789abcdef"
 URL = f"https://www.comet.com/my-team/digits/{KEY}"
 CONTENT = DeckContent(
-    key=KEY, name="train f3a", workspace="my-team", project_name="digits", url=URL, state="finished", attempt="0"
+    key=KEY, name="train f3a", workspace="my-team", project_name="digits", url=URL, status="finished", attempt="0"
 )
 
 
@@ -102,12 +103,12 @@ def test_it_says_which_experiment_and_links_to_it() -> None:
 
 
 @pytest.mark.parametrize("state", ["running", "finished", "crashed", "terminated"])
-def test_it_says_how_the_experiment_goes(state: State) -> None:
-    assert state.capitalize() in page_of(state=state).text
+def test_it_says_how_the_experiment_goes(state: Status) -> None:
+    assert state.capitalize() in page_of(status=state).text
 
 
 def test_it_says_by_what_the_task_failed() -> None:
-    assert "The task failed. ValueError: no data" in page_of(state="crashed", error="ValueError: no data").text
+    assert "The task failed. ValueError: no data" in page_of(status="failed", error="ValueError: no data").text
 
 
 def test_it_links_to_the_experiments_of_earlier_attempts() -> None:
@@ -128,8 +129,8 @@ def test_it_says_where_the_archive_is_and_how_to_send_it() -> None:
 @pytest.mark.parametrize(
     ("state", "text"), [("running", "when the task ends"), ("finished", "The task's log says where")]
 )
-def test_an_archive_that_is_not_stored_yet(state: State, text: str) -> None:
-    page = page_of(offline=True, state=state)
+def test_an_archive_that_is_not_stored_yet(state: Status, text: str) -> None:
+    page = page_of(offline=True, status=state)
     assert text in page.text
     assert page.links == []
 
@@ -208,7 +209,7 @@ def test_no_text_becomes_markup(text: str) -> None:
                     DeckContent(
                         **dict.fromkeys(EVERYTHING, text),  # type: ignore[arg-type]
                         url=URL,
-                        state="crashed",
+                        status="failed",
                         offline=True,
                         archive=text or "a",
                         earlier=[EarlierExperiment(text, text, text)],

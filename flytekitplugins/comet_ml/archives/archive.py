@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from ..errors import ArchiveError
-from .run_order import STATUS, mark_of, of_one_node
+from ..names import FLYTE_STATUS, mark_of
+from .run_order import of_one_node
 
 EXPERIMENT = "experiment.json"
 """Key, workspace, project, times and tags of the run."""
@@ -87,7 +88,7 @@ class Archive:
     @property
     def status(self) -> str | None:
         """How the run ended, as this plugin logs it: ``failed``, ``terminated``, ``finished``; None means well."""
-        status = of_one_node(self.others, mark_of(self.others)).get(STATUS)
+        status = of_one_node(self.others, mark_of(self.others)).get(FLYTE_STATUS)
         return None if status is None else str(status)
 
     def messages(self) -> Iterator[Message]:

@@ -9,28 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-State = Literal["running", "finished", "crashed"]
-"""The state of an experiment, as `comet_ml.APIExperiment.set_state` takes it."""
+from ..names import (
+    FLYTE_ATTEMPT,
+    FLYTE_EXECUTION,
+    FLYTE_NODE,
+    FLYTE_STATUS,
+    FLYTE_TASK,
+    CometState,
+    crashed,
+    unmarked,
+)
 
 Standing = Literal["new", "same", "later", "earlier", "beside"]
 """There is no such experiment yet; or the archive's run is the one that wrote to it last (or nobody can tell), a later
 attempt than that one, an earlier attempt, or the run of another node."""
-
-STATUS = "flyte_status"
-"""The Other that says how a run ended."""
-
-_NODE = "flyte_node"
-
-_CRASHED = ("failed", "terminated")
-
-
-def mark_of(others: Mapping[str, Any]) -> str | None:
-    """What an archive's run has before its names, in an experiment that it shares with other nodes (``n0/``).
-
-    Args:
-        others: The archive's Others.
-    """
-    return next((name.removesuffix(_NODE) for name in others if name.endswith(f"/{_NODE}")), None)
 
 
 def of_one_node(others: Mapping[str, Any], mark: str | None) -> dict[str, Any]:
@@ -42,8 +34,8 @@ def of_one_node(others: Mapping[str, Any], mark: str | None) -> dict[str, Any]:
     """
     if mark is None:
         return dict(others)
-    unmarked = {name.removeprefix(mark): value for name, value in others.items() if name.startswith(mark)}
-    return {**{name: value for name, value in others.items() if "/" not in name}, **unmarked}
+    own = {unmarked(mark, name): value for name, value in others.items() if name.startswith(f"{mark}/")}
+    return {**{name: value for name, value in others.items() if "/" not in name}, **own}
 
 
 def others_failed(others: Mapping[str, Any], mark: str | None) -> bool:
@@ -54,7 +46,7 @@ def others_failed(others: Mapping[str, Any], mark: str | None) -> bool:
         mark: The mark of the node that does not count.
     """
     return mark is not None and any(
-        name.endswith(f"/{STATUS}") and not name.startswith(mark) and value in _CRASHED
+        name.endswith(f"/{FLYTE_STATUS}") and not name.startswith(f"{mark}/") and crashed(value)
         for name, value in others.items()
     )
 
@@ -68,18 +60,18 @@ def standing(archived: Mapping[str, Any], stored: Mapping[str, Any] | None) -> S
     """
     if stored is None:
         return "new"
-    if not archived.get("flyte_node") or archived["flyte_node"] == stored.get("flyte_node", archived["flyte_node"]):
+    if not archived.get(FLYTE_NODE) or archived[FLYTE_NODE] == stored.get(FLYTE_NODE, archived[FLYTE_NODE]):
         return "same"
-    if any(archived.get(name) != stored.get(name) for name in ("flyte_execution", "flyte_task")):
+    if any(archived.get(name) != stored.get(name) for name in (FLYTE_EXECUTION, FLYTE_TASK)):
         return "beside"
     try:
-        difference = int(archived["flyte_attempt"]) - int(stored["flyte_attempt"])
+        difference = int(archived[FLYTE_ATTEMPT]) - int(stored[FLYTE_ATTEMPT])
     except (KeyError, TypeError, ValueError):
         return "beside"
     return "later" if difference > 0 else "earlier" if difference < 0 else "beside"
 
 
-def state_after(where: Standing, status: object, stored_status: object, stored_state: State | None) -> State:
+def state_after(where: Standing, status: object, stored_status: object, stored_state: CometState | None) -> CometState:
     """The state that the experiment gets after the upload.
 
     Args:
@@ -90,12 +82,12 @@ def state_after(where: Standing, status: object, stored_status: object, stored_s
     """
     if where == "earlier":
         return stored_state or "finished"
-    if status in _CRASHED:
+    if crashed(status):
         return "crashed"
     if where == "beside":
         return stored_state or "finished"
     # Only one of the ranks that share an experiment says how the run ended.
-    return "crashed" if where == "same" and status is None and stored_status in _CRASHED else "finished"
+    return "crashed" if where == "same" and status is None and crashed(stored_status) else "finished"
 
 
 def names_that_stay(where: Standing, stored: Mapping[str, Any], status: object) -> frozenset[str]:
@@ -106,8 +98,8 @@ def names_that_stay(where: Standing, stored: Mapping[str, Any], status: object) 
         stored: The experiment's Others.
         status: How the archive's run ended.
     """
-    if where == "earlier" or (where == "beside" and status not in _CRASHED):
+    if where == "earlier" or (where == "beside" and not crashed(status)):
         return frozenset(stored)
     if where == "beside":
-        return frozenset(name for name in stored if not name.startswith(("flyte_status", "flyte_error_")))
+        return frozenset(name for name in stored if not name.startswith((FLYTE_STATUS, "flyte_error_")))
     return frozenset()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 import zipfile
@@ -92,6 +93,10 @@ class OfflineArchives:
         while self._written:
             self.kept.append(self._kept(self._written[0], secrets))
             del self._written[0]
+
+    def by_key(self) -> dict[str, str]:
+        """Where the archives are in the end, by experiment key: a file is named after it."""
+        return {re.split("[-.]", os.path.basename(address))[0]: address for address in self.kept}
 
     @property
     def pending(self) -> list[str]:

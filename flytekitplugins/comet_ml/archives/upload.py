@@ -13,16 +13,14 @@ from typing import Any
 
 from .. import sdk as comet
 from ..errors import APIKeyError, APIKeyRejectedError, ArchiveError, UploadError
+from ..names import FLYTE_ARCHIVE_PREFIX, FLYTE_STATUS, CometState, mark_of, marked
 from ..sdk import refusals
 from ..sdk import upload as sdk_offline
 from ..sdk.redaction import masked, spellings
 from .already_sent import Delivered, names_on_server, points_of, undelivered
 from .archive import Archive, ResumeStrategy, write_copy
 from .run_order import (
-    STATUS,
     Standing,
-    State,
-    mark_of,
     names_that_stay,
     of_one_node,
     others_failed,
@@ -53,7 +51,7 @@ class Sent:
     """
 
     url: str
-    state: State | None
+    state: CometState | None
     messages: int = 0
     delivered: int = 0
 
@@ -69,7 +67,7 @@ class _Before:
     """
 
     stored: Any = None
-    state: State | None = None
+    state: CometState | None = None
     others: Mapping[str, Any] | None = None
 
 
@@ -117,7 +115,7 @@ class Uploader:
                 f"holds what comet-ml {self._sdk.__version__} cannot send ({unknown}): run `pip install --upgrade "
                 "comet-ml` and send it again."
             )
-        mark = f"flyte_archive_{archive.digest[:16]}"
+        mark = f"{FLYTE_ARCHIVE_PREFIX}{archive.digest[:16]}"
         with sdk_offline.hearing_of_losses(self._secrets) as losses, self._understood(archive):
             before = self._before(archive.key)
             if before.others is not None and mark in before.others:
@@ -185,16 +183,16 @@ class Uploader:
             return {}
         return {name: str(most)}
 
-    def _finish(self, archive: Archive, before: _Before, where: Standing, stored: Any) -> State:
+    def _finish(self, archive: Archive, before: _Before, where: Standing, stored: Any) -> CometState:
         """Show how the run ended, and when it began."""
         start, stop = _number(archive.metadata.get("start_time")), _number(archive.metadata.get("stop_time"))
         if before.stored is not None and start and _number(before.stored.start_server_timestamp) > stop:
             # An upload made the experiment, and was cut off: it began when that did.
             stored.set_start_time(start)
         node, others = mark_of(archive.others), before.others or {}
-        stored_status = of_one_node(others, node).get(STATUS)
+        stored_status = of_one_node(others, node).get(FLYTE_STATUS)
         if where == "later" and archive.status is None and stored_status is not None:
-            stored.log_other(f"{node or ''}{STATUS}", "finished")
+            stored.log_other(marked(node, FLYTE_STATUS), "finished")
         state = state_after(where, archive.status, stored_status, before.state)
         if others_failed(others, node):
             state = "crashed"

@@ -13,15 +13,12 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from typing import Literal
 from urllib.parse import urlsplit
 
 from ..archives.store import upload_command
+from ..names import Status
 from .metric_history import MetricCourse
 from .plot import number, plot
-
-State = Literal["running", "finished", "crashed", "terminated"]
-"""How an experiment goes or went, in Comet's words; terminated is one whose pod was told to stop."""
 
 MAX_BYTES = 1_800_000
 """Size of the page in bytes; flytekit's own part of the deck comes on top."""
@@ -61,7 +58,7 @@ class DeckContent:
         workspace: Comet workspace.
         project_name: Comet project.
         url: The experiment's address in Comet; of an offline one, after its upload.
-        state: How it goes or went.
+        status: How its task goes or went.
         offline: Whether it is written to an archive.
         archive: Where the archive is, once that is known.
         host: Address of the Comet service that the archive is for; None if it need not be named.
@@ -80,7 +77,7 @@ class DeckContent:
     workspace: str
     project_name: str
     url: str
-    state: State
+    status: Status
     offline: bool = False
     archive: str | None = None
     host: str | None = None
@@ -121,7 +118,9 @@ def _section(content: DeckContent, room: int) -> str:
 
 
 def _head(content: DeckContent) -> str:
-    badges = f'<span class="badge {content.state}">{content.state.capitalize()}</span>'
+    # Comet's word for a failed run.
+    state = "crashed" if content.status == "failed" else content.status
+    badges = f'<span class="badge {state}">{state.capitalize()}</span>'
     if content.offline:
         badges += '<span class="badge offline">Offline</span>'
     button = "" if content.offline else _link(content.url, "Open in Comet", "button")
@@ -164,7 +163,7 @@ def _offline(content: DeckContent) -> str:
             f"<pre>{_text(command, 2200)}</pre>"
             f"The experiment is then at {_link(content.url, content.url)}."
         )
-    elif content.state == "running":
+    elif content.status == "running":
         where = "It is stored when the task ends; this page will say where."
     else:
         where = "The task's log says where it is and how to send it."
@@ -177,7 +176,7 @@ def _offline(content: DeckContent) -> str:
 def _metrics(content: DeckContent, room: int) -> str:
     metrics = content.metrics
     if not metrics:
-        later = "Metrics are shown here when the task has ended." if content.state == "running" else "No metrics."
+        later = "Metrics are shown here when the task has ended." if content.status == "running" else "No metrics."
         return f'<p class="empty">{later}</p>'
     plotted = [metric for metric in metrics if metric.count > 1 and metric.points]
     figures: list[str] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -10,14 +10,15 @@ from flytekit import Deck
 from flytekit.core.context_manager import ExecutionParameters, ExecutionState, FlyteContextManager
 from flytekit.core.python_function_task import PythonFunctionTask
 
+from ..deck.observer import DeckObserver
 from ..deck.page import DeckContent, render
 from .registration import TemplateConfig
 
 DECK_NAME = "Comet"
 
 
-def deck_display(context: Any, template: TemplateConfig) -> Callable[[Sequence[DeckContent]], None] | None:
-    """What shows the experiments of a call in the deck of its task.
+def deck_observer(context: Any, template: TemplateConfig) -> DeckObserver | None:
+    """What follows the experiments of a call, and shows them in the deck of its task.
 
     Whether a task has decks, flytekit says twice: in the context of the call, where a task within another one finds
     the other's answer, and on the task, where the one that a map task maps has its own (a map task never has decks).
@@ -35,9 +36,9 @@ def deck_display(context: Any, template: TemplateConfig) -> Callable[[Sequence[D
     # There since `Deck.publish`; before, the context says nothing.
     says = isinstance(parameters, ExecutionParameters) and hasattr(type(parameters), "enable_deck")
     if says and parameters.enable_deck:
-        return _DeckDisplay(context, template, publishes=True) if template.decks is not False else None
+        return DeckObserver(_Deck(context, template, publishes=True)) if template.decks is not False else None
     unseen = not says or template.from_another_process
-    return _DeckDisplay(context, template, publishes=False) if unseen and template.decks else None
+    return DeckObserver(_Deck(context, template, publishes=False)) if unseen and template.decks else None
 
 
 class CometDeck(Deck):  # type: ignore[misc]  # flytekit's types are not known everywhere
@@ -53,7 +54,7 @@ class CometDeck(Deck):  # type: ignore[misc]  # flytekit's types are not known e
         super().__init__(DECK_NAME)
 
 
-class _DeckDisplay:
+class _Deck:
     """Shows a call's experiments in a deck, from whatever thread."""
 
     def __init__(self, context: Any, template: TemplateConfig, *, publishes: bool) -> None:
@@ -71,7 +72,7 @@ class _DeckDisplay:
         html = render(contents)
         with FlyteContextManager.with_context(self._context) as context:
             self._place(context.user_space_params.decks).html = html
-            if self._publishes and self._is_due({content.state for content in contents}):
+            if self._publishes and self._is_due({content.status for content in contents}):
                 Deck.publish()
 
     def _place(self, decks: list[Deck]) -> CometDeck:
@@ -89,15 +90,15 @@ class _DeckDisplay:
             decks.append(self._deck)
         return self._deck
 
-    def _is_due(self, states: set[str]) -> bool:
+    def _is_due(self, statuses: set[str]) -> bool:
         """Whether to publish, or leave it to flytekit.
 
         In a pod, people can look while the task runs. At its end, flytekit publishes all decks: in a pod also after an
         exception, though not after `sys.exit` or a signal; locally only after success, and never those of `@dynamic`.
         """
-        if "running" in states:
+        if "running" in statuses:
             return not self._local
-        return states != {"finished"} or (self._local and self._is_dynamic())
+        return statuses != {"finished"} or (self._local and self._is_dynamic())
 
     def _is_dynamic(self) -> bool:
         mode = getattr(self._template.find_task(), "execution_mode", None)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from .. import names
 from ..keys import experiment_key
 from ..keys.experiment_key import Scope
 from ..keys.node_id import node_id
@@ -118,17 +119,17 @@ class Identity:
             scope: What the experiment covers. What is not the same for all of it has the node's mark before its name.
         """
         execution = {
-            "flyte_execution": self.execution,
-            "flyte_project": self.project,
-            "flyte_domain": self.domain,
-            "flyte_workflow": self.workflow,
-            "flyte_execution_url": self.execution_url,
+            names.FLYTE_EXECUTION: self.execution,
+            names.FLYTE_PROJECT: self.project,
+            names.FLYTE_DOMAIN: self.domain,
+            names.FLYTE_WORKFLOW: self.workflow,
+            names.FLYTE_EXECUTION_URL: self.execution_url,
         }
         node = {
-            "flyte_node": self.node,
-            "flyte_attempt": self.attempt,
-            "flyte_task": self.task,
-            "flyte_task_version": self.task_version,
+            names.FLYTE_NODE: self.node,
+            names.FLYTE_ATTEMPT: self.attempt,
+            names.FLYTE_TASK: self.task,
+            names.FLYTE_TASK_VERSION: self.task_version,
         }
         mark = self.mark(scope)
         others = {**execution, **{marked(mark, name): value for name, value in node.items()}}

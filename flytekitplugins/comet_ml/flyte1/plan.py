@@ -8,12 +8,12 @@ from collections.abc import Callable, Collection, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
-from .. import inputs
+from .. import inputs, names
 from ..names import marked
 from ..options import Options
 from ..ranks import run_of, shared_key
 from ..session.plan import SessionPlan
-from .deck import deck_display
+from .deck import deck_observer
 from .identity import Identity, identify
 from .registration import TemplateConfig, source_file
 from .secret import read_api_key
@@ -80,7 +80,7 @@ def session_plan(
         mark=mark,
         parameters=parameters,
         earlier_experiments=earlier,
-        show=deck_display(context, template) if rank is None or rank.primary else None,
+        observer=deck_observer(context, template) if rank is None or rank.primary else None,
     )
 
 
@@ -89,10 +89,10 @@ def _key_and_others(options: Options, identity: Identity) -> tuple[str | None, d
     others = identity.others(options.scope)
     if options.experiment_key is not None or identity.local:
         return options.experiment_key, others, {}
-    names = {"workspace": options.workspace, "project_name": options.project_name}
-    key, earlier = identity.experiment_key(**names, scope=options.scope), {}
+    comet = {"workspace": options.workspace, "project_name": options.project_name}
+    key, earlier = identity.experiment_key(**comet, scope=options.scope), {}
     if options.scope == "attempt":
-        earlier = identity.earlier_experiment_keys(**names)
-        previous = identity.previous_experiment_key(**names)
-        others |= {"flyte_previous_experiment": previous} if previous else {}
+        earlier = identity.earlier_experiment_keys(**comet)
+        previous = identity.previous_experiment_key(**comet)
+        others |= {names.FLYTE_PREVIOUS_EXPERIMENT: previous} if previous else {}
     return key, others, earlier

@@ -21,15 +21,13 @@ from .. import sdk as comet
 from ..archives.archive import add_others
 from ..archives.store import OfflineArchives
 from ..log import logger
-from ..names import marked
+from ..names import FLYTE_ERROR_MESSAGE, FLYTE_ERROR_TYPE, FLYTE_FAILED_RANK, FLYTE_STATUS, FLYTE_TASK, crashed, marked
 from ..sdk.delivery import await_connection, hurry, is_connected, let_go
 from ..sdk.redaction import SDKLogFilter, masked
 from ..sdk.running import began_during
 from ..sdk.slot import Slot
 from .plan import SessionPlan
 
-STATUS = "flyte_status"
-FAILED_RANK = "flyte_failed_rank"
 _MESSAGE_LENGTH = 1000
 
 _SECONDS_FOR_THE_SERVER_TO_COME_BACK = 12.0
@@ -218,12 +216,12 @@ class End:
             experiment.log_asset_data(text, name=marked(self._plan.mark, "traceback.txt"), overwrite=True)
 
     def _others(self, outcome: Outcome) -> dict[str, str]:
-        others: dict[str, str] = {STATUS: outcome.status}
+        others: dict[str, str] = {FLYTE_STATUS: outcome.status}
         if outcome.error is not None:
-            others["flyte_error_type"] = type(outcome.error).__name__
-            others["flyte_error_message"] = self._told(_message(outcome.error))[:_MESSAGE_LENGTH]
+            others[FLYTE_ERROR_TYPE] = type(outcome.error).__name__
+            others[FLYTE_ERROR_MESSAGE] = self._told(_message(outcome.error))[:_MESSAGE_LENGTH]
         if self._plan.run is not None and not self._plan.primary:
-            others[FAILED_RANK] = f"{self._plan.rank} (run {self._plan.run})"
+            others[FLYTE_FAILED_RANK] = f"{self._plan.rank} (run {self._plan.run})"
         return {marked(self._plan.mark, name): value for name, value in others.items()}
 
     def _told(self, text: str) -> str:
@@ -252,7 +250,7 @@ class End:
         if self._plan.run is None or not self._plan.primary or comet.is_offline(experiment):
             return False
         others = self._stored(experiment).get_others_summary()
-        name, run = marked(self._plan.mark, FAILED_RANK), f"(run {self._plan.run})"
+        name, run = marked(self._plan.mark, FLYTE_FAILED_RANK), f"(run {self._plan.run})"
         return any(other["name"] == name and str(other["valueCurrent"]).endswith(run) for other in others)
 
     def _failures(self, experiment: Any) -> list[str]:
@@ -261,7 +259,7 @@ class End:
         return [
             str(other["name"])
             for other in others
-            if str(other["name"]).endswith(STATUS) and other["valueCurrent"] in ("failed", "terminated")
+            if str(other["name"]).endswith(FLYTE_STATUS) and crashed(other["valueCurrent"])
         ]
 
     def _correct(self, own: Any, outcome: Outcome) -> None:
@@ -283,7 +281,7 @@ class End:
     def _claim(self, experiment: Any, own: Any) -> None:
         """Say where an experiment that the body started comes from, and that it is another one than the task's."""
         try:
-            experiment.get_other("flyte_task")
+            experiment.get_other(FLYTE_TASK)
         except KeyError:
             # The SDK logs the exported ones only where it logs the environment.
             experiment.log_others(dict(self._plan.others))

@@ -1,16 +1,14 @@
-"""What a session with Comet is to do: everything that the decorator and Flyte have to say about it."""
+"""What a session with Comet is to do, and who is told of it: all that the decorator and Flyte have to say."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
 from ..keys.experiment_key import Scope
+from ..names import Status
 from ..sdk.keywords import EXPERIMENT_CONFIG_ARGUMENTS
-
-if TYPE_CHECKING:
-    from ..deck.page import DeckContent
 
 Mode = Literal["online", "offline", "disabled"]
 """Whether an experiment is sent, written to an archive, or takes every call and does nothing."""
@@ -46,8 +44,7 @@ class SessionPlan:
         mark: What tells this node from the others that share the experiment; None if it has one of its own.
         parameters: Gives the parameters to log, none of which contains one of the texts that it is called with.
         earlier_experiments: Keys of the earlier attempts' experiments by attempt, newest first.
-        show: Shows what is known of the experiments, when the first is started and when all have ended; None where
-            nobody wants to see it.
+        observer: Is told of the session's experiments; None where nobody wants to know.
     """
 
     project_name: str
@@ -74,7 +71,7 @@ class SessionPlan:
     mark: str | None = None
     parameters: Callable[[Collection[str]], Mapping[str, Any]] = lambda secrets: {}
     earlier_experiments: Mapping[str, str] = field(default_factory=dict)
-    show: Callable[[Sequence[DeckContent]], None] | None = None
+    observer: Observer | None = None
 
     def login_arguments(self) -> dict[str, Any]:
         """Arguments of `comet_ml.login`, but for the API key."""
@@ -102,3 +99,43 @@ class SessionPlan:
         if "_disabled" in fields:
             fields["disabled"] = fields.pop("_disabled")
         return {**keywords, **fields}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """What an observer is told of a session.
+
+    Attributes:
+        plan: The session's plan.
+        experiment: The experiment that the session started; None if the body starts its own.
+        mode: Whether it is sent, written to an archive, or disabled.
+        status: How the task goes or went.
+        masked: Replaces the API key in a text.
+        cause: Why an experiment that should be sent is written to an archive, in words; None if it need not be.
+        error: What the task raised.
+        archives: Where the archives are in the end, by experiment key.
+        host: Address of the Comet service that the archives are for; None if it need not be named.
+    """
+
+    plan: SessionPlan
+    experiment: Any
+    mode: Mode
+    status: Status
+    masked: Callable[[str], str]
+    cause: str | None = None
+    error: BaseException | None = None
+    archives: Mapping[str, str] = field(default_factory=dict)
+    host: str | None = None
+
+
+class Observer(Protocol):
+    """Is told of a session's experiments. What it raises is logged, and fails nothing."""
+
+    def opened(self, experiment: Any) -> None:
+        """The SDK is making an experiment, the session's or one of the body's."""
+
+    def started(self, progress: Progress) -> None:
+        """The body is about to run."""
+
+    def ended(self, progress: Progress) -> None:
+        """Everything has ended. Called again if what is known of the end has changed."""

@@ -6,7 +6,7 @@ import contextvars
 import os
 import threading
 import time
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 from .. import sdk as comet
 from ..archives.store import DIRECTORY_SETTING, OfflineArchives
-from ..deck.observer import Display
 from ..errors import CometTrackingError
 from ..log import logger
+from ..names import Status
 from ..sdk import refusals
 from ..sdk.delivery import be_patient, hurry, keep_reports_home, let_go, little_patience, lose_nothing
 from ..sdk.keywords import settings_of
@@ -26,7 +26,7 @@ from ..sdk.settings import SettingsLayer, variable
 from ..sdk.slot import Slot
 from .end import End, Outcome, outcome_of
 from .login import COMET_HOSTS, is_real, log_in, login_settings, server_settings
-from .plan import Mode, SessionPlan
+from .plan import Mode, Observer, Progress, SessionPlan
 from .sigterm import SECONDS_TO_ACT, Termination, before_termination
 from .start import Starter, raise_refusal, server_of
 
@@ -59,7 +59,7 @@ class Session:
         self._environ = environ
         self._plan = plan
         self._log_filter = SDKLogFilter()
-        self._display = Display(plan, self._log_filter)
+        self._observer: Observer | None = plan.observer
         self._layer: SettingsLayer
         self._slot: Slot
         self._archives = OfflineArchives(plan.store_archive)
@@ -86,7 +86,7 @@ class Session:
             self._termination = undo.enter_context(before_termination(self._terminate))
             undo.callback(self._begun.set)
             self._slot = undo.enter_context(own_experiment(self._sdk))
-            self._slot.opened = self._display.follow
+            self._slot.opened = lambda experiment: self._tell(lambda observer: observer.opened(experiment))
             undo.enter_context(comet.capturing_no_output(self._slot.outer))
             self._log_filter.install()
             undo.callback(self._log_filter.remove)
@@ -114,7 +114,9 @@ class Session:
                 self._lose_nothing(self.experiment)
             self._slot.made, self._slot.end = self._lose_nothing, self._end_early
             self._prepare_body()
-            self._display.begin(self.experiment, self.mode, self.cause)
+            if self.mode == "disabled":
+                self._observer = None
+            self._tell(lambda observer: observer.started(self._progress("running")))
             self._undo = undo.pop_all()
         self._begun.set()
 
@@ -244,6 +246,30 @@ class Session:
             return {}
         return self._archives.open()
 
+    def _tell(self, step: Callable[[Observer], None]) -> None:
+        if self._observer is None:
+            return
+        try:
+            step(self._observer)
+        except Exception as error:
+            # Once: the end would say it again.
+            self._observer = None
+            text = masked(f"{type(error).__name__}: {error}", self._log_filter.secrets)
+            logger.warning("The Comet deck of this task could not be made: %s", text)
+
+    def _progress(self, status: Status, error: BaseException | None = None) -> Progress:
+        return Progress(
+            plan=self._plan,
+            experiment=self.experiment,
+            mode=self.mode,
+            status=status,
+            masked=lambda text: masked(text, self._log_filter.secrets),
+            cause=masked(refusals.described(self.cause), self._log_filter.secrets) if self.cause is not None else None,
+            error=error,
+            archives=self._archives.by_key(),
+            host=self._archives.host,
+        )
+
     # End
 
     def _finish(self) -> None:
@@ -264,7 +290,7 @@ class Session:
         if termination.dying:
             # SIGTERM has come meanwhile: what is done about it needs the settings, which are next to go.
             time.sleep(SECONDS_TO_ACT)
-        self._display.end(outcome, self._archives, self.cause)
+        self._tell(lambda observer: observer.ended(self._progress(outcome.status, outcome.error)))
 
     def _terminate(self, seconds: float) -> None:
         """End within a few seconds, called in a thread when the process is about to die."""
@@ -274,7 +300,7 @@ class Session:
             left = deadline - time.monotonic()
             outcome = Outcome("terminated")
             self._context.copy().run(self._end.run, self.experiment, outcome, left)
-            self._display.end(outcome, self._archives, self.cause)
+            self._tell(lambda observer: observer.ended(self._progress(outcome.status, outcome.error)))
 
 
 def _in_forked_child() -> None:
