@@ -30,8 +30,8 @@ check: $(READY)
 
 # Everything that can go wrong, the slow cases too, about five minutes; writes the table of docs/reliability.md.
 faults: $(READY)
-	FAULTS_PAGE=docs/reliability.md $(BIN)/python -m pytest --slow tests/test_faults.py
-	$(BIN)/python -m pytest --slow tests/test_soak.py
+	FAULTS_PAGE=docs/reliability.md $(BIN)/python -m pytest --slow tests/pod/test_faults.py
+	$(BIN)/python -m pytest --slow tests/pod/test_soak.py
 
 # The oldest supported flytekit and comet-ml, in an environment of their own (uv: pip takes ten minutes to find one).
 oldest:
@@ -58,7 +58,7 @@ examples-full:
 	.venv-full/bin/pip install -q -e . -r tests/full-requirements.txt
 	# Its wheel has it bring NCCL (several hundred MB), which is for GPUs.
 	.venv-full/bin/pip install -q --no-deps "xgboost<4"
-	.venv-full/bin/python -m pytest tests/test_examples.py -m full
+	.venv-full/bin/python -m pytest tests/docs/test_examples.py -m full
 
 # The documentation, in build/site; a dead link or anchor fails it.
 docs: $(READY)

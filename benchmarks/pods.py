@@ -10,16 +10,18 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from flyteidl.core import errors_pb2
 from flytekit.core.context_manager import FlyteContext
 from flytekit.core.type_engine import TypeEngine
 from flytekit.core.utils import load_proto_from_file, write_proto_to_file
 
+from tests.support.pod import arguments_of
+from tests.support.pod_environment import POD_ENVIRONMENT, SECRET_VARIABLE
+
 from . import processes
 from .environments import Environment
-from .server import API_KEY, TESTS
+from .server import API_KEY
 
 MODULES = Path(__file__).parent / "pods"
 STEPS = 50
@@ -78,7 +80,6 @@ class Pods:
             "{{.checkpointOutputPrefix}}": f"{room}/raw/i4/{name}/_flytecheckpoints",
             "{{.prevCheckpointPrefix}}": '""',
         }
-        conftest = _tests("conftest")
         mapped = {} if index is None else {"BATCH_JOB_ARRAY_INDEX_VAR_NAME": "INDEX", "INDEX": str(index)}
         finished = processes.run(
             [values.get(argument, argument) for argument in _arguments(module, index is not None)],
@@ -86,8 +87,8 @@ class Pods:
             directory=room,
             timeout=timeout,
             environment={
-                **conftest.POD_ENVIRONMENT,
-                conftest.SECRET_VARIABLE: API_KEY,
+                **POD_ENVIRONMENT,
+                SECRET_VARIABLE: API_KEY,
                 "PYTHONPATH": str(MODULES),
                 "HOSTNAME": name,
                 "FLYTE_INTERNAL_EXECUTION_ID": execution,
@@ -111,16 +112,9 @@ class Pods:
         return self.directory / ("inputs-of-a-map-task.pb" if mapped else "inputs.pb")
 
 
-def _tests(module: str) -> Any:
-    if str(TESTS) not in sys.path:
-        sys.path.insert(0, str(TESTS))
-    return importlib.import_module(module)
-
-
 @functools.lru_cache
 def _arguments(module: str, mapped: bool) -> list[str]:
     if str(MODULES) not in sys.path:
         sys.path.insert(0, str(MODULES))
     task = getattr(importlib.import_module(module), "mapped" if mapped else "train")
-    arguments: list[str] = _tests("pod").arguments_of(task)
-    return arguments
+    return arguments_of(task)

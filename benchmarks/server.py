@@ -1,6 +1,6 @@
 """The loopback Comet server in a process of its own, which can be slow or out of order, and keeps count.
 
-Run as a script it obeys lines of JSON; `Server` is such a process.
+Run as a module it obeys lines of JSON; `Server` is such a process.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-TESTS = Path(__file__).parents[1] / "tests"
+from tests.support import ROOT
+from tests.support.comet_server import Answer, CometServer, Request
+
 API_KEY = "benchmark0123456789benchm"
 
 
@@ -27,7 +28,11 @@ class Server:
 
     def __enter__(self) -> Server:
         self._process = subprocess.Popen(
-            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", "benchmarks.server"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         self._lock = threading.Lock()
         self.url = str(self._ask("url"))
@@ -64,9 +69,6 @@ class Server:
 
 
 def _serve() -> None:
-    sys.path.insert(0, str(TESTS))
-    from comet_server import Answer, CometServer, Request
-
     comet = CometServer(accepted_keys={API_KEY}).start()
     state: dict[str, Any] = {"delay": 0.0, "fault": None}
     taken = 0

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 import tempfile
-import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,21 +13,17 @@ from typing import TYPE_CHECKING
 import comet_ml
 import hypothesis
 import pytest
-from comet_server import CometServer
 from flytekit.core.context_manager import ExecutionState, FlyteContextManager, FlyteEntities
 from flytekit.models.core.identifier import Identifier, ResourceType, WorkflowExecutionIdentifier
 from hypothesis import settings
 
+from tests.support.canary import CANARY, Canary
+from tests.support.comet_server import CometServer
+from tests.support.pod_environment import POD_ENVIRONMENT, SECRET_VARIABLE, InPod
+
 if TYPE_CHECKING:
-    from browser import Browser
-    from pod import Pod
-
-CANARY = "canary0123456789canaryXYZ"
-"""The API key of all tests: wherever it shows up, the plugin has leaked it."""
-
-SECRET_VARIABLE = "_FSEC_COMET-ML_COMET-ML-API-KEY"
-
-sys.path.insert(0, str(Path(__file__).parent))
+    from tests.support.browser import Browser
+    from tests.support.pod import Pod
 
 # Other tests run at the same time.
 hypothesis.settings.register_profile("beside others", deadline=None)
@@ -85,42 +79,6 @@ def _as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Ca
     os.environ.update(before)
 
 
-class Canary:
-    """Looks for the API key where it must not be.
-
-    Attributes:
-        output: Everything that was printed and logged until now.
-        allowed_variables: Environment variables that hold the key because the test put it there.
-    """
-
-    def __init__(self, directory: Path, capfd: pytest.CaptureFixture[str]) -> None:
-        self.output = ""
-        self.allowed_variables = {"COMET_API_KEY", SECRET_VARIABLE}
-        self._directory = directory
-        self._capfd = capfd
-
-    def read(self) -> str:
-        """Everything that was printed and logged until now."""
-        out, err = self._capfd.readouterr()
-        self.output += out + err
-        return self.output
-
-    def check(self) -> None:
-        """Fail if the key is in the output, in a file or in a variable."""
-        assert CANARY not in self.read(), "the API key is in the log"
-        leaking = [path for path in self._directory.rglob("*") if path.is_file() and _contains(path)]
-        assert not leaking, f"the API key is in {leaking}"
-        variables = {name for name, value in os.environ.items() if CANARY in value} - self.allowed_variables
-        assert not variables, f"the API key is in {variables}"
-
-
-def _contains(path: Path) -> bool:
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            return any(CANARY.encode() in archive.read(name) for name in archive.namelist())
-    return CANARY.encode() in path.read_bytes()
-
-
 @pytest.fixture
 def canary(tmp_path: Path, capfd: pytest.CaptureFixture[str], _as_it_was: None) -> Iterator[Canary]:
     """Checks after the test that the API key is in no log, no file and no variable."""
@@ -142,25 +100,6 @@ def laptop(comet: CometServer) -> CometServer:
     os.environ["COMET_API_KEY"] = CANARY
     os.environ["COMET_URL_OVERRIDE"] = f"{comet.url}/clientlib/"
     return comet
-
-
-POD_ENVIRONMENT: Mapping[str, str] = {
-    "HOSTNAME": "ahq8bl2jkbsf7wxd4mzn-n0-0",
-    "FLYTE_ATTEMPT_NUMBER": "0",
-    "FLYTE_EXECUTION_URL": "https://flyte.example.com/console/projects/flytesnacks/domains/development/executions/"
-    "ahq8bl2jkbsf7wxd4mzn/nodeId/n0/nodes",
-    "FLYTE_INTERNAL_EXECUTION_ID": "ahq8bl2jkbsf7wxd4mzn",
-    "FLYTE_INTERNAL_EXECUTION_PROJECT": "flytesnacks",
-    "FLYTE_INTERNAL_EXECUTION_DOMAIN": "development",
-    "FLYTE_INTERNAL_EXECUTION_WORKFLOW": "flytesnacks:development:my_pkg.workflows.wf",
-    "FLYTE_INTERNAL_TASK_PROJECT": "flytesnacks",
-    "FLYTE_INTERNAL_TASK_DOMAIN": "development",
-    "FLYTE_INTERNAL_TASK_NAME": "my_pkg.workflows.train",
-    "FLYTE_INTERNAL_TASK_VERSION": "v1",
-}
-"""A plain node's pod, as the control plane sets it up (`data/flyte_names.json`)."""
-
-InPod = Callable[..., AbstractContextManager[None]]
 
 
 @pytest.fixture
@@ -191,7 +130,7 @@ def in_pod(tmp_path: Path) -> Iterator[InPod]:
 @pytest.fixture
 def pod(tmp_path: Path, comet: CometServer) -> Pod:
     """Runs tasks with the real entrypoint; the loopback server is in `COMET_HOST_FOR_TESTS`."""
-    from pod import Pod
+    from tests.support.pod import Pod
 
     return Pod(tmp_path / "pods", {"COMET_HOST_FOR_TESTS": comet.url})
 
@@ -199,7 +138,7 @@ def pod(tmp_path: Path, comet: CometServer) -> Pod:
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """One headless Chromium for the session; tests that need it are skipped where there is none."""
-    from browser import chromium
+    from tests.support.browser import chromium
 
     with chromium(tmp_path_factory.mktemp("chromium")) as browser:
         yield browser

@@ -2,7 +2,7 @@
 
 Every function takes the `comet_ml` module (or what a test puts in its place) or an experiment as its first argument.
 Names that are not public API stand in this package and nowhere else, each with what happens where it is missing;
-`tests/test_contract.py` fails when the SDK drops one. Here are settings and starting; beside it `running` (which
+`tests/sdk/test_contract.py` fails when the SDK drops one. Here are settings and starting; beside it `running` (which
 experiment is running) with `entrances` and `slot`, `delivery` (connections) with `ahead`, `settings` (the process's
 environment), `redaction` (logs), `refusals` (exceptions), `autologging`, `logged` (what was logged) and `offline`.
 """

@@ -1,0 +1,1 @@
+"""Tests of this plugin, and what they need."""

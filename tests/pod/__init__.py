@@ -1,0 +1,1 @@
+"""Tests with processes like those of a cluster: the real entrypoint, its ranks, and its signals."""

@@ -1,0 +1,1 @@
+"""Tests with the real SDK, against a Comet server on the loopback interface."""

@@ -1,0 +1,226 @@
+"""The names of flytekit and comet_ml that are not public API and that we use: this fails when one disappears."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import queue
+import re
+from pathlib import Path
+from types import ModuleType
+
+import comet_ml
+import comet_ml.exceptions
+import comet_ml.logging_messages
+import comet_ml.offline
+import pytest
+from flytekit import Deck, task
+from flytekit.core import python_function_task
+from flytekit.core.array_node_map_task import ArrayNodeMapTask
+from flytekit.core.base_task import PythonTask
+from flytekit.core.context_manager import ExecutionParameters, FlyteEntities
+from flytekit.core.python_auto_container import PythonAutoContainerTask
+from flytekit.core.utils import ClassDecorator
+from flytekit.tools import translator
+from flytekitplugins.comet_ml import comet_ml_login, sdk
+from flytekitplugins.comet_ml.sdk import arguments, autologging, delivery, keywords
+from flytekitplugins.comet_ml.sdk import upload as sdk_offline
+
+from tests.support.comet_server import CometServer
+from tests.support.offline_runs import started
+
+
+def test_comet_has_the_settings_and_the_switch_for_the_running_experiment() -> None:
+    assert callable(comet_ml.config.set_global_experiment)
+    assert callable(comet_ml.get_config)
+    assert callable(comet_ml.get_config().get_config_origin)
+    assert {"comet.api_key", "comet.url_override", "comet.auto_log.disable"} <= set(comet_ml.get_config().keys())
+    assert callable(comet_ml.is_valid_experiment_key)
+    assert callable(comet_ml.api.get_instance.cache_clear)
+
+
+def test_comet_parses_keys_that_embed_a_server() -> None:
+    assert sdk.embedded_server(comet_ml, "key*eyJiYXNlVXJsIjogImh0dHA6Ly9oIn0=") == "http://h"
+    assert sdk.embedded_server(comet_ml, "key*") is None
+    assert sdk.embedded_server(comet_ml, "key*nonsense") is None
+    assert sdk.embedded_server(comet_ml, "key") is None
+    assert sdk.embedded_server(comet_ml, None) is None
+
+
+@pytest.mark.newest
+def test_comet_s_constructor_takes_the_argument_that_lets_it_join() -> None:
+    parameters = inspect.signature(comet_ml.Experiment.__init__).parameters.values()
+    assert any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "InvalidAPIKey",
+        "Unauthorized",
+        "InvalidWorkspace",
+        "ViewOnlyAccessException",
+        "ProjectNameEmpty",
+        "ProjectNameIsTooLong",
+        "InvalidExperimentMode",
+        "ExperimentNotFound",
+        "ExperimentAlreadyUploaded",
+        "InvalidOfflineDirectory",
+        "CometException",
+    ],
+)
+def test_comet_has_the_exceptions_that_mean_a_refusal(name: str) -> None:
+    assert issubclass(getattr(comet_ml.exceptions, name), Exception)
+
+
+def test_comet_s_experiment_config_has_the_arguments_that_we_know() -> None:
+    assert arguments.experiment_config_arguments() == keywords.EXPERIMENT_CONFIG_ARGUMENTS
+
+
+def test_comet_knows_the_settings_that_we_let_pass_without_asking() -> None:
+    # `login` takes one more than `init` did.
+    assert arguments.known_arguments() >= keywords.COMMON_SETTINGS | keywords.LOGIN_ARGUMENTS
+
+
+def test_comet_s_logger_has_its_handlers_on_itself() -> None:
+    assert logging.getLogger("comet_ml").handlers
+
+
+def test_comet_s_metrics_meet_in_one_method_beside_what_was_logged() -> None:
+    experiment = comet_ml.Experiment(disabled=True)
+    assert list(inspect.signature(experiment._log_metric).parameters)[:5] == [
+        "name",
+        "value",
+        "step",
+        "epoch",
+        "include_context",
+    ]
+    assert {"metrics", "params", "context", "curr_step"} <= set(vars(experiment))
+
+
+@pytest.mark.newest
+def test_flytekit_says_whether_a_task_has_decks_and_publishes_them_while_it_runs() -> None:
+    assert isinstance(ExecutionParameters.enable_deck, property)
+    assert callable(Deck.publish)
+    assert isinstance(PythonTask.enable_deck, property)
+
+
+def test_flytekit_copies_a_function_s_attributes_onto_the_task_and_asks_the_task_for_its_config() -> None:
+    def function() -> None: ...
+
+    vars(function)["get_config"] = lambda settings: {"a": "b"}
+    entity = task(function)
+    assert vars(entity)["get_config"] is vars(function)["get_config"]
+    assert "entity.get_config(settings)" in inspect.getsource(translator.get_serializable_task)
+    assert entity in FlyteEntities.entities
+
+
+def test_flytekit_s_tasks_keep_function_and_secrets_where_we_put_them() -> None:
+    @task
+    def entity() -> None: ...
+
+    assert isinstance(entity, PythonAutoContainerTask)
+    assert entity.task_function is entity._task_function
+    assert entity.security_context is entity._security_ctx
+    assert "_security_ctx" in inspect.getsource(PythonTask.security_context.fget or PythonTask)
+    assert isinstance(ArrayNodeMapTask.python_function_task, property)
+
+
+@pytest.mark.newest
+def test_flytekit_s_eager_tasks_have_no_config_of_their_own_that_ours_would_replace() -> None:
+    eager = python_function_task.EagerAsyncPythonFunctionTask
+    assert vars(eager)["get_config"].__module__ == "flytekitplugins.comet_ml.flyte1.registration"
+
+
+def test_our_name_of_the_link_type_is_flytekit_s() -> None:
+    assert comet_ml_login.LINK_TYPE_KEY == ClassDecorator.LINK_TYPE_KEY
+
+
+def test_comet_has_hooks_for_the_frameworks_that_we_watch_for() -> None:
+    assert {name.split(".")[0] for name in sdk.hooks(comet_ml) or {}} == autologging.FRAMEWORKS
+
+
+def test_comet_s_finder_puts_hooks_on_a_module_that_is_there_already() -> None:
+    module = ModuleType("mine")
+    setattr(module, "function", lambda: 1)  # noqa: B010
+    assert not sdk.is_hooked(module.function)
+    sdk.put_hooks(comet_ml, module, {"function": {"before": [], "after": [], "allow_empty_experiment": False}})
+    assert sdk.is_hooked(module.function)
+    assert module.function() == 1
+    assert isinstance(comet_ml.monkey_patching.ALREADY_IMPORTED_MODULES, set)
+
+
+def test_comet_uploads_an_archive_with_a_function_and_raises_what_it_means() -> None:
+    parameters = list(inspect.signature(comet_ml.offline.upload_single_offline_experiment).parameters)
+    assert parameters[:3] == ["offline_archive_path", "api_key", "force_upload"]
+    assert {"override_workspace", "override_project_name"} <= set(parameters)
+    assert {"error", "warning"} <= set(dir(comet_ml.offline.LOGGER))
+    assert comet_ml.offline.LOGGER.name == "comet_ml.offline"
+
+
+def test_comet_s_upload_handles_the_types_of_messages_that_we_take_for_known() -> None:
+    source = inspect.getsource(comet_ml.offline.OfflineSender)
+    assert "Unknown message type" in source
+    handled = {getattr(comet_ml.offline, name).type for name in re.findall(r"(\w+Message)\.type\b", source)}
+    assert len(handled) > 15
+    assert handled <= sdk_offline.message_types()
+
+
+@pytest.mark.parametrize("name", sdk_offline._LEFT_OUT)
+def test_comet_says_what_it_leaves_out_of_an_upload(name: str) -> None:
+    assert isinstance(getattr(comet_ml.logging_messages, name), str)
+
+
+def test_comet_keeps_what_was_logged_where_we_would_rescue_it(laptop: CometServer) -> None:
+    online = started(online=True)
+    for waiting in (online.streamer.messages, online.streamer.offline_streamer.messages):
+        assert isinstance(waiting, queue.Queue)
+    assert Path(online.streamer.offline_streamer.tmp_dir).is_dir()
+    assert online.streamer.start_time > 0
+    online.end()
+    offline = started(online=False)
+    assert Path(offline.streamer.tmp_dir) == Path(offline.tmpdir)
+    assert isinstance(offline.streamer.messages, queue.Queue)
+    assert offline.start_time > 0
+    offline.end()
+
+
+def test_comet_reports_through_one_function_that_is_told_the_experiment() -> None:
+    assert "experiment_key" in inspect.signature(comet_ml.connection.Reporting.report).parameters
+
+
+@pytest.mark.newest
+def test_comet_s_streamer_waits_where_we_bound_it(laptop: CometServer) -> None:
+    experiment = comet_ml.start(project_name="digits")
+    try:
+        assert callable(experiment.streamer.online_streamer.wait_for_finish)
+        assert experiment.streamer.terminate_timeout > 0
+        assert set(delivery._clients(experiment)) == {"http", "api"}
+        for client in delivery._clients(experiment).values():
+            assert client.default_timeout > 0
+            assert client.retry_session.adapters
+    finally:
+        experiment.end()
+
+
+@pytest.mark.newest
+def test_comet_s_batches_have_a_lock_that_adding_to_them_does_not_take(laptop: CometServer) -> None:
+    experiment = started(online=True)
+    handler = experiment.streamer.online_streamer.message_handler
+    batches = [value for value in vars(handler).values() if hasattr(value, "accept")]
+    assert {type(batch).__name__ for batch in batches} >= {"ParametersBatch", "MessageBatch"}
+    for batch in batches:
+        assert callable(batch.append)
+        assert "self.lock" not in inspect.getsource(type(batch).append)
+        assert "self.lock" in inspect.getsource(type(batch).accept)
+    experiment.end()
+
+
+def test_comet_s_queue_sends_an_other_by_a_function_of_the_experiment_s_client(laptop: CometServer) -> None:
+    experiment = comet_ml.start(**sdk.start_arguments(comet_ml, workspace="my-team", project_name="digits"))
+    sent: list[dict[str, object]] = []
+    sdk.replace_sender_of_others(experiment, lambda send: lambda **kwargs: (sent.append(kwargs), send(**kwargs))[1])
+    experiment.log_other("mine", "1")
+    experiment.end()
+    assert {"experiment_key": experiment.get_key(), "key": "mine", "value": "1"} in sent
+    assert laptop.only_experiment.others["mine"] == "1"

@@ -1,0 +1,86 @@
+"""What a tracked call must not leave in the process."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import comet_ml
+import pytest
+from flytekit import Secret
+from flytekitplugins.comet_ml import comet_ml_login
+from flytekitplugins.comet_ml.sdk.delivery import let_go
+
+from tests.support.canary import CANARY
+from tests.support.comet_server import CometServer
+
+SECRET = Secret(group="comet-ml", key="comet-ml-api-key")
+
+
+def tracked(body: Any) -> Any:
+    return comet_ml_login(project_name="digits", workspace="my-team", secret=SECRET)(body)
+
+
+def test_calls_that_end_in_the_order_in_which_they_began_leave_the_output_alone(laptop: CometServer) -> None:
+    streams = (sys.stdout, sys.stderr)
+    began, ended = threading.Event(), threading.Event()
+
+    def first() -> None:
+        began.wait(60)
+
+    def second() -> None:
+        began.set()
+        ended.wait(60)
+
+    with ThreadPoolExecutor() as pool:
+        one = pool.submit(tracked(first))
+        while comet_ml.get_running_experiment() is None:
+            time.sleep(0.01)
+        two = pool.submit(tracked(second))
+        one.result()
+        ended.set()
+        two.result()
+    assert (sys.stdout, sys.stderr) == streams
+
+
+@pytest.mark.newest
+def test_the_threads_that_the_sdk_leaves_after_an_end_without_a_server_are_stopped(laptop: CometServer) -> None:
+    def left() -> list[str]:
+        return [t.name for t in threading.enumerate() if t not in before and "process_request" not in t.name]
+
+    before = set(threading.enumerate())
+    os.environ["COMET_HTTP_SESSION_RETRY_TOTAL"] = "0"
+    experiment = comet_ml.start(project_name="digits")
+    experiment.streamer.server_connection_monitor.connection_failed("for the test")
+    laptop.stop()
+    experiment.end()
+    assert [name for name in left() if name.startswith("OnlineStreamer")], "the SDK does it by itself now"
+    let_go(experiment)
+    deadline = time.monotonic() + 10
+    while left() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert left() == []
+
+
+def test_an_upload_that_fails_late_is_reported_to_nobody_else(
+    laptop: CometServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys: list[str] = []
+    tracked(lambda: keys.append(comet_ml.get_running_experiment().get_key()))()
+    os.environ["COMET_INTERNAL_REPORTING"] = "1"
+    reports = {"event_name": "file_uploaded_failed", "api_key": CANARY, "config": comet_ml.get_config()}
+    before = len(laptop.requests)
+    comet_ml.connection.Reporting.report(**reports, experiment_key=keys[0])
+    assert len(laptop.requests) == before + 1, "the settings still name its server"
+    with CometServer() as other:
+        monkeypatch.setenv("COMET_URL_OVERRIDE", f"{other.url}/clientlib/")
+        comet_ml.connection.Reporting.report(**reports, experiment_key=keys[0])
+        # An experiment of another test may have something to report as well.
+        assert keys[0] not in [request.headers.get("x-comet-debug-experiment-key") for request in other.requests]
+        before = len(other.requests)
+        comet_ml.connection.Reporting.report(**reports, experiment_key="k" * 32)
+        assert len(other.requests) > before

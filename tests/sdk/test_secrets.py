@@ -1,0 +1,137 @@
+"""The API key is in nothing that is shown: objects, exceptions, tracebacks with variables, loggers at DEBUG."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import traceback
+from collections.abc import Iterator
+from typing import Any
+
+import comet_ml
+import pytest
+from flytekit import Secret
+from flytekitplugins.comet_ml import APIKeyRejectedError, CometTrackingError, WorkspaceAccessError, comet_ml_login
+
+from tests.support.canary import CANARY, Canary
+from tests.support.comet_server import CometServer, Request
+from tests.support.pod_environment import InPod
+
+SECRET = Secret(group="comet-ml", key="comet-ml-api-key")
+
+
+def tracked(comet: CometServer, body: Any = lambda: None, **options: Any) -> Any:
+    options = {"project_name": "digits", "workspace": "my-team", "secret": SECRET, "host": comet.url, **options}
+
+    @comet_ml_login(**options)
+    def train() -> Any:
+        return body()
+
+    return train
+
+
+def refused(comet: CometServer, in_pod: InPod, how: str) -> CometTrackingError:
+    """The error of a task that must not start."""
+    options: dict[str, Any] = {}
+    if how == "rejected key":
+        comet.accepted_keys = {"another"}
+    elif how == "closed workspace":
+        comet.forbidden_workspaces.add("my-team")
+    elif how == "refused by a server that repeats what it was sent":
+        comet.faults.append(lambda request: (400, {"msg": f"{request.api_key}?", "sdk_error_code": 1}))
+    else:
+        comet.faults.append(lambda request: (500, {"msg": f"{request.api_key}?"}))
+        options["on_unavailable"] = "raise"
+    with in_pod(), pytest.raises(CometTrackingError) as raised:
+        tracked(comet, **options)()
+    return raised.value
+
+
+WAYS = ["rejected key", "closed workspace", "refused by a server that repeats what it was sent", "unavailable"]
+
+
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An exception, and those that it came from, suppressed or not."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_no_exception_has_the_key_in_it(comet: CometServer, in_pod: InPod, how: str) -> None:
+    for error in chain(refused(comet, in_pod, how)):
+        assert CANARY not in f"{error} {error!r} {error.args!r} {vars(error)!r}"
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_no_traceback_with_local_variables_has_the_key_in_it(comet: CometServer, in_pod: InPod, how: str) -> None:
+    error = refused(comet, in_pod, how)
+    text = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+    assert CANARY not in text
+
+
+def test_a_traceback_of_the_body_with_local_variables_has_no_key_in_it(comet: CometServer, in_pod: InPod) -> None:
+    def fail() -> None:
+        raise ValueError("no luck")
+
+    with in_pod(), pytest.raises(ValueError, match="no luck") as raised:
+        tracked(comet, fail)()
+    text = "".join(traceback.TracebackException.from_exception(raised.value, capture_locals=True).format())
+    assert CANARY not in text
+
+
+def test_no_object_of_ours_shows_the_key(comet: CometServer, in_pod: InPod) -> None:
+    def look() -> list[str]:
+        ours = [
+            thing for thing in gc.get_objects() if str(type(thing).__module__).startswith("flytekitplugins.comet_ml")
+        ]
+        assert {"Session", "SettingsLayer", "SDKLogFilter"} <= {type(thing).__name__ for thing in ours}
+        return [f"{type(thing).__name__}: {text}" for thing in ours if CANARY in (text := f"{thing!r} {thing}")]
+
+    with in_pod():
+        train = tracked(comet, look)
+        assert train() == []
+        assert CANARY not in f"{train!r} {train.get_extra_config()!r} {vars(train)!r}"
+
+
+def test_a_root_logger_at_debug_sees_no_key(comet: CometServer, in_pod: InPod, canary: Canary) -> None:
+    root, level = logging.getLogger(), logging.getLogger().level
+    seen: list[str] = []
+    handler = logging.Handler()
+    handler.setFormatter(logging.Formatter("%(name)s %(message)s"))
+    handler.emit = lambda record: seen.append(handler.format(record))  # type: ignore[method-assign]
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    # The SDK's own logger keeps its records to itself.
+    sdk_logger = logging.getLogger("comet_ml")
+    propagate, sdk_logger.propagate = sdk_logger.propagate, True
+    try:
+        with in_pod():
+            tracked(comet, lambda: comet_ml.get_running_experiment().log_metric("loss", 1))()
+        comet.accepted_keys = {"another"}
+        with in_pod(), pytest.raises(APIKeyRejectedError):
+            tracked(comet)()
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
+        sdk_logger.propagate = propagate
+    assert any(line.startswith("urllib3") for line in seen)
+    assert [line for line in seen if CANARY in line] == []
+
+
+def test_the_body_finds_the_sdk_s_error_telemetry_as_the_user_has_it(comet: CometServer, in_pod: InPod) -> None:
+    for value in ("0", None):
+        if value is None:
+            del os.environ["COMET_ERROR_TRACKING_ENABLE"]
+        with in_pod():
+            assert tracked(comet, lambda: os.environ.get("COMET_ERROR_TRACKING_ENABLE"))() == value
+
+
+def test_a_refused_workspace_is_one_request_more_and_no_body(comet: CometServer, in_pod: InPod) -> None:
+    comet.forbidden_workspaces.add("my-team")
+    asked: list[Request] = []
+    comet.faults.append(lambda request: asked.append(request))
+    with in_pod(), pytest.raises(WorkspaceAccessError):
+        tracked(comet, lambda: pytest.fail("the body ran"))()
+    assert len([request for request in asked if request.path.endswith("add/run")]) == 1

@@ -1,0 +1,76 @@
+"""Threads that the body of a tracked call starts, which do not inherit its context."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import comet_ml
+import pytest
+from flytekit import Secret
+from flytekitplugins.comet_ml import comet_ml_login
+
+from tests.support.comet_server import CometServer
+from tests.support.pod_environment import InPod
+
+
+def in_a_thread(step: Callable[[], Any]) -> None:
+    thread = threading.Thread(target=step)
+    thread.start()
+    thread.join()
+
+
+def tracked(comet: CometServer, step: Callable[[], Any]) -> Callable[[], int]:
+    """A tracked function that logs a metric, and does a step in a thread."""
+
+    @comet_ml_login(
+        project_name="digits",
+        workspace="my-team",
+        secret=Secret(group="comet-ml", key="comet-ml-api-key"),
+        host=comet.url,
+    )
+    def train() -> int:
+        comet_ml.get_running_experiment().log_metric("ours", 1)
+        in_a_thread(step)
+        return 7
+
+    return train
+
+
+@pytest.mark.parametrize("opening", [comet_ml.start, comet_ml.Experiment], ids=["start", "Experiment"])
+def test_an_experiment_that_a_thread_opens_is_the_call_s(
+    comet: CometServer, in_pod: InPod, opening: Callable[[], Any]
+) -> None:
+    with in_pod():
+        tracked(comet, lambda: opening().log_metric("theirs", 1))()
+    assert {"ours", "theirs"} <= set(comet.only_experiment.metrics)
+
+
+def test_another_experiment_that_a_thread_opens_loses_nothing_of_either(comet: CometServer, in_pod: InPod) -> None:
+    with in_pod():
+        tracked(comet, lambda: comet_ml.Experiment(project_name="other").log_metric("theirs", 1))()
+    metrics = {experiment.project: set(experiment.metrics) for experiment in comet.experiments.values()}
+    assert metrics == {"digits": {"ours"}, "other": {"theirs"}}
+
+
+def test_in_a_rank_that_is_not_primary_a_thread_opens_nothing_either(comet: CometServer, in_pod: InPod) -> None:
+    with in_pod(RANK="1", WORLD_SIZE="2"):
+        tracked(comet, lambda: comet_ml.Experiment("k", experiment_key="f" * 32).log_metric("theirs", 1))()
+        tracked(comet, lambda: comet_ml.start(api_key="k", experiment_key="f" * 32).log_metric("theirs", 1))()
+    assert comet.requests == []
+
+
+def test_a_process_that_can_start_no_more_threads_has_its_result_all_the_same(
+    comet: CometServer, in_pod: InPod, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def no_more() -> None:
+        def start(self: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        monkeypatch.setattr(threading.Thread, "start", start)
+
+    with in_pod():
+        assert tracked(comet, no_more)() == 7
+    assert "was not ended: RuntimeError: can't start new thread" in caplog.text
+    monkeypatch.undo()

@@ -1,0 +1,430 @@
+"""`python -m flytekitplugins.comet_ml upload`: with the real SDK, as a process of its own, against the Comet server."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from flytekitplugins.comet_ml.cli import main
+
+from tests.support.canary import CANARY
+from tests.support.comet_server import Answer, CometServer, Request
+from tests.support.offline_runs import KEY, Sender, archived, losses, once, partly_delivered, points_of, wait_until
+
+OTHER_KEY = "fedcba9876543210fedcba9876543210"
+
+
+@pytest.fixture
+def sender(tmp_path: Path, comet: CometServer) -> Sender:
+    """A machine with the API key in its environment, from which archives are sent."""
+    return Sender(tmp_path / "machine", comet)
+
+
+@pytest.fixture
+def other_machine(tmp_path: Path, comet: CometServer) -> Sender:
+    """Another one, that has nothing in common with the first but the API key."""
+    return Sender(tmp_path / "other machine", comet)
+
+
+def log_everything(experiment: Any) -> None:
+    losses(range(100))(experiment)
+    with experiment.train():
+        experiment.log_metric("accuracy", 0.00005, step=1)
+    experiment.log_metric("diverged", float("nan"))
+    experiment.log_parameter("rate", 0.1)
+    experiment.log_other("flyte_task", "train")
+    experiment.log_asset_data("content", name="notes.txt")
+    experiment.log_html("<b>html</b>")
+    experiment.add_tag("nightly")
+    print("a line of output")
+
+
+def test_an_archive_is_sent_to_an_experiment_of_its_own_key(sender: Sender, comet: CometServer, tmp_path: Path) -> None:
+    archive = archived(tmp_path / "raw", log_everything)
+    before = archive.read_bytes()
+    upload = sender.send(archive)
+    experiment = comet.only_experiment
+    assert upload.status == 0
+    assert experiment.key == KEY
+    assert (experiment.workspace, experiment.project) == ("my-team", "digits")
+    assert points_of(experiment) == once(range(100))
+    assert experiment.parameters["rate"] == 0.1
+    assert experiment.others["flyte_task"] == "train"
+    assert experiment.tags == ["nightly"]
+    assert b"content" in next(a["content"] for a in experiment.assets.values() if a["fileName"] == "notes.txt")
+    assert experiment.states[-1] == "finished"
+    assert len(upload.out) == 1
+    assert upload.out[0].startswith(f"{archive}: ")
+    assert f"{comet.url}/my-team/digits/{KEY} (finished)" in upload.out[0]
+    assert upload.out[0].endswith("The archive can be deleted.")
+    assert upload.err == []
+    assert archive.read_bytes() == before
+
+
+def test_an_archive_that_is_sent_twice_is_there_once(
+    sender: Sender, other_machine: Sender, comet: CometServer, tmp_path: Path
+) -> None:
+    archive = archived(tmp_path / "raw", log_everything)
+    assert sender.send(archive).status == 0
+    requests = len(comet.requests)
+    copy = shutil.copy(archive, tmp_path / "renamed.zip")
+    again = other_machine.send(copy)
+    assert again.status == 0
+    assert "was sent before" in again.out[0]
+    assert f"{comet.url}/my-team/digits/{KEY}" in again.out[0]
+    assert not [request for request in comet.requests[requests:] if request.method != "GET"]
+    assert points_of(comet.only_experiment) == once(range(100))
+
+
+def test_an_upload_that_is_killed_half_way_is_completed_by_the_next(
+    sender: Sender, other_machine: Sender, comet: CometServer, tmp_path: Path
+) -> None:
+    archive = archived(tmp_path / "raw", log_everything)
+
+    def second_batch_hangs(request: Request) -> Answer | None:
+        batch = request.path.endswith("/experiment/metric")
+        return comet.hang(request) if batch and len(comet.only_experiment.points) >= 30 else None
+
+    with comet.fault(second_batch_hangs):
+        process = sender.start(archive, COMET_MESSAGE_BATCH_METRIC_MAX_SIZE="30")
+        wait_until(lambda: any(comet.experiments.values()) and len(comet.only_experiment.points) >= 30)
+        wait_until(lambda: comet.paths()[-1].endswith("/experiment/metric"))
+        process.kill()
+        process.communicate()
+    arrived = len(comet.only_experiment.points)
+    assert 30 <= arrived < 102
+    upload = other_machine.send(archive)
+    experiment = comet.only_experiment
+    assert upload.status == 0
+    assert points_of(experiment) == once(range(100))
+    assert len(experiment.points) == 102 + len([p for p in experiment.points if p["metricName"] == "process duration"])
+    assert sorted(experiment.uploads) == sorted(set(experiment.uploads))
+    assert experiment.html == "<b>html</b>"
+    assert experiment.states[-1] == "finished"
+    assert experiment.times["start"] == json.loads(zipfile.ZipFile(archive).read("experiment.json"))["start_time"]
+    assert "was sent before" in sender_again(other_machine, archive)
+
+
+def sender_again(sender: Sender, archive: Path) -> str:
+    (line,) = sender.send(archive).out
+    return line
+
+
+def test_an_archive_of_a_run_that_was_partly_delivered_adds_what_is_missing(
+    sender: Sender, laptop: CometServer, tmp_path: Path
+) -> None:
+    archive = partly_delivered(tmp_path / "raw", laptop, steps=300, delivered=101)
+    experiment = laptop.only_experiment
+    assert points_of(experiment) == once(range(101))
+    assert experiment.states[-1] != "crashed"
+    upload = sender.send(archive)
+    assert upload.status == 0
+    assert list(laptop.experiments) == [KEY]
+    assert points_of(experiment) == once(range(300))
+    assert [asset["fileName"] for asset in experiment.assets.values()] == ["before.txt"]
+    assert len(experiment.uploads) == 1
+    assert experiment.output.count("printed before\n") == 1
+    assert experiment.output.count("printed after\n") == 1
+    assert experiment.html == "<b>before</b>"
+    assert experiment.states[-1] == "crashed"
+    assert "(crashed)" in upload.out[0]
+
+
+def test_the_experiment_shows_how_the_run_ended(sender: Sender, comet: CometServer, tmp_path: Path) -> None:
+    runs = {
+        "well": ([], "finished"),
+        "failed": (["failed"], "crashed"),
+        "terminated": (["terminated"], "crashed"),
+        "resumed": (["failed", "finished"], "finished"),
+    }
+    for name, (statuses, _) in runs.items():
+
+        def log(experiment: Any, statuses: list[str] = statuses) -> None:
+            for status in statuses:
+                experiment.log_other("flyte_status", status)
+            experiment.log_metric("loss", 1)
+
+        archived(tmp_path / "raw", log, key=name.ljust(32, "0"))
+    assert sender.send(tmp_path / "raw").status == 0
+    assert {key.rstrip("0"): experiment.states[-1] for key, experiment in comet.experiments.items()} == {
+        name: state for name, (_, state) in runs.items()
+    }
+
+
+def test_metrics_that_the_server_refuses_are_a_failure_although_the_sdk_reports_success(
+    sender: Sender, comet: CometServer, tmp_path: Path
+) -> None:
+    archive = archived(tmp_path / "raw", log_everything)
+
+    def refuse(request: Request) -> Answer | None:
+        return (500, {"msg": "no"}) if request.path.endswith("/experiment/metric") else None
+
+    with comet.fault(refuse):
+        upload = sender.send(archive, COMET_HTTP_SESSION_RETRY_TOTAL="0")
+    assert upload.status == 1
+    assert len(upload.err) == 1
+    assert upload.err[0].startswith(f"{archive}: not sent: was not taken whole")
+    assert "500" in upload.err[0]
+    assert sender.send(archive).status == 0
+    assert points_of(comet.only_experiment) == once(range(100))
+    assert len(comet.only_experiment.uploads) == 1
+
+
+def test_an_asset_that_the_server_refuses_is_a_failure(sender: Sender, comet: CometServer, tmp_path: Path) -> None:
+    archive = archived(tmp_path / "raw", log_everything)
+
+    def refuse(request: Request) -> Answer | None:
+        return (400, {"msg": "no"}) if request.path.endswith("/asset/upload") else None
+
+    with comet.fault(refuse):
+        assert sender.send(archive).status == 1
+    assert sender.send(archive).status == 0
+    assert len(comet.only_experiment.uploads) == 1
+    assert points_of(comet.only_experiment) == once(range(100))
+
+
+def test_metrics_that_the_sdk_leaves_out_are_a_failure(sender: Sender, comet: CometServer, tmp_path: Path) -> None:
+    whole = archived(tmp_path / "raw", losses(range(3)))
+    path = tmp_path / "archive.zip"
+    with zipfile.ZipFile(whole) as archive, zipfile.ZipFile(path, "w") as copy:
+        copy.writestr("experiment.json", archive.read("experiment.json"))
+        copy.writestr(
+            "messages.json", archive.read("messages.json").replace(b'"metricValue":0.25', b'"metricValue":[1]')
+        )
+    upload = sender.send(path)
+    assert upload.status == 1
+    assert "was not taken whole: An invalid metric message has been detected" in upload.err[0]
+
+
+def test_every_value_of_a_metric_is_sent_however_many_there_are(
+    sender: Sender, comet: CometServer, tmp_path: Path
+) -> None:
+    assert sender.send(archived(tmp_path / "raw", losses(range(15_100)))).status == 0
+    assert points_of(comet.only_experiment) == once(range(15_100))
+
+
+def test_a_directory_stands_for_the_archives_in_it(sender: Sender, comet: CometServer, tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    archived(raw, losses(range(3)))
+    archived(raw, losses(range(4)), key=OTHER_KEY)
+    (raw / "something else.txt").write_text("no archive")
+    upload = sender.send(f"file://{raw}/")
+    assert upload.status == 0
+    assert len(upload.out) == 2
+    assert points_of(comet.experiments[KEY]) == once(range(3))
+    assert points_of(comet.experiments[OTHER_KEY]) == once(range(4))
+
+
+def test_what_fails_does_not_keep_the_others_from_being_sent(
+    sender: Sender, comet: CometServer, tmp_path: Path
+) -> None:
+    archive = archived(tmp_path / "raw", losses(range(3)))
+    upload = sender.send(tmp_path / "missing.zip", archive)
+    assert upload.status == 1
+    assert upload.err == [f"{tmp_path}/missing.zip: not sent: there is no such file."]
+    assert len(upload.out) == 1
+    assert points_of(comet.only_experiment) == once(range(3))
+
+
+def test_the_archive_says_which_workspace_and_project_not_the_environment(
+    sender: Sender, comet: CometServer, tmp_path: Path
+) -> None:
+    archive = archived(tmp_path / "raw", losses(range(3)))
+    sender.send(archive, COMET_WORKSPACE="elsewhere", COMET_PROJECT_NAME="other", COMET_EXPERIMENT_KEY=OTHER_KEY)
+    assert (comet.only_experiment.workspace, comet.only_experiment.project) == ("my-team", "digits")
+    assert comet.only_experiment.key == KEY
+
+
+def test_the_api_key_comes_from_the_configuration_file_and_the_server_from_the_command_line(
+    sender: Sender, comet: CometServer, tmp_path: Path
+) -> None:
+    archive = archived(tmp_path / "raw", losses(range(3)))
+    (sender.directory / "home" / ".comet.config").write_text(f"[comet]\napi_key = {CANARY}\n")
+    upload = sender.send("--host", comet.url, archive, COMET_API_KEY=None, COMET_URL_OVERRIDE=None)
+    (sender.directory / "home" / ".comet.config").unlink()  # the only place where the key may be
+    assert upload.status == 0
+    assert points_of(comet.only_experiment) == once(range(3))
+
+
+def test_without_an_api_key_it_says_where_it_is_looked_for(sender: Sender, tmp_path: Path) -> None:
+    archive = archived(tmp_path / "raw", losses(range(3)))
+    upload = sender.send(archive, COMET_API_KEY=None)
+    assert (upload.status, upload.out) == (1, [])
+    (line,) = upload.err
+    assert line.startswith(f"{archive}: not sent: there is no Comet API key: set COMET_API_KEY, or run `comet login`")
+
+
+def test_a_rejected_api_key_is_said_once_an_archive(sender: Sender, comet: CometServer, tmp_path: Path) -> None:
+    archive = archived(tmp_path / "raw", losses(range(3)))
+    rejected = "rejected0123456789canary"
+    upload = sender.send(archive, COMET_API_KEY=rejected)
+    assert (upload.status, upload.out) == (1, [])
+    (line,) = upload.err
+    assert line.startswith(f"{archive}: not sent: Comet at {comet.url} rejected the API key: set COMET_API_KEY")
+    assert rejected not in line
+    assert comet.experiments == {}
+
+
+def test_a_workspace_that_the_key_may_not_write_to_is_named(sender: Sender, comet: CometServer, tmp_path: Path) -> None:
+    archive = archived(tmp_path / "raw", losses(range(3)))
+    comet.forbidden_workspaces.add("my-team")
+    upload = sender.send(archive)
+    assert upload.status == 1
+    (line,) = upload.err
+    assert "does not let this API key write to workspace 'my-team', project 'digits'" in line
+
+
+@pytest.mark.parametrize("how", ["refused", "hanging", "no such name"])
+def test_a_server_that_cannot_be_reached_is_named(sender: Sender, comet: CometServer, tmp_path: Path, how: str) -> None:
+    archive = archived(tmp_path / "raw", losses(range(3)))
+    address = comet.url
+    if how == "refused":
+        comet.stop()
+    elif how == "hanging":
+        comet.faults.append(comet.hang)
+    else:
+        address = "https://comet.invalid"
+    upload = sender.send("--host", address, archive)
+    assert upload.status == 1
+    (line,) = upload.err
+    assert line.startswith(f"{archive}: not sent: Comet at {address} cannot be reached (")
+    assert "(--host)" in line
+
+
+def no_zip(path: Path) -> None:
+    path.write_text("something else")
+
+
+def other_zip(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("something.txt", "else")
+
+
+def empty_zip(path: Path) -> None:
+    zipfile.ZipFile(path, "w").close()
+    assert path.stat().st_size == 22
+
+
+def cut_off(path: Path) -> None:
+    whole = archived(path.parent / "raw", losses(range(3)))
+    path.write_bytes(whole.read_bytes()[:-200])
+
+
+def of_a_newer_sdk(path: Path) -> None:
+    whole = archived(path.parent / "raw", losses(range(3)))
+    shutil.copy(whole, path)
+    with zipfile.ZipFile(whole) as archive, zipfile.ZipFile(path, "w") as copy:
+        copy.writestr("experiment.json", archive.read("experiment.json"))
+        hologram = json.dumps({"type": "hologram_msg", "payload": {}}) + "\n"
+        copy.writestr("messages.json", archive.read("messages.json").decode() + hologram)
+
+
+def test_files_that_cannot_be_sent_are_refused_with_the_reason_in_one_line_each(
+    sender: Sender, comet: CometServer, tmp_path: Path
+) -> None:
+    reasons = {
+        no_zip: "is no offline archive: it is no zip file",
+        other_zip: "is a zip file, but no offline archive of the Comet SDK",
+        empty_zip: "is an empty archive",
+        cut_off: "is damaged",
+        of_a_newer_sdk: "holds what comet-ml",
+    }
+    paths = [tmp_path / f"{write.__name__}.zip" for write in reasons]
+    for write, path in zip(reasons, paths, strict=True):
+        write(path)
+    upload = sender.send(*paths)
+    assert (upload.status, upload.out) == (1, [])
+    assert len(upload.err) == len(paths)
+    for line, path, reason in zip(upload.err, paths, reasons.values(), strict=True):
+        assert line.startswith(f"{path}: not sent: {reason}")
+    assert comet.experiments == {}
+
+
+def test_an_empty_directory_is_a_failure(sender: Sender, tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    upload = sender.send(tmp_path / "raw")
+    assert upload.status == 1
+    assert upload.err == [f"{tmp_path}/raw: not sent: is a directory without archives (*.zip)."]
+
+
+def test_an_address_that_is_none_is_refused_before_anything_is_done(sender: Sender, comet: CometServer) -> None:
+    upload = sender.send("--host", "http://", "x.zip")
+    assert upload.status == 2
+    assert "'http://' is no address of a Comet service" in "".join(upload.err)
+    assert comet.requests == []
+
+
+def test_the_archive_of_an_earlier_attempt_changes_nothing_that_a_later_one_has_said(
+    sender: Sender, comet: CometServer, tmp_path: Path
+) -> None:
+    def attempt(number: int, status: str | None) -> Path:
+        def log(experiment: Any) -> None:
+            experiment.log_others({"flyte_execution": "e", "flyte_task": "t", "flyte_node": f"e-n0-{number}"})
+            experiment.log_other("flyte_attempt", str(number))
+            experiment.log_other(f"only in {number}", "yes")
+            experiment.log_parameter("rate", number)
+            experiment.log_metric("loss", number, step=number)
+            if status:
+                experiment.log_other("flyte_status", status)
+
+        return archived(tmp_path / "raw", log)
+
+    first, second = attempt(0, "failed"), attempt(1, None)
+    assert sender.send(second, first).status == 0
+    experiment = comet.only_experiment
+    assert experiment.others["flyte_attempt"] == "1"
+    assert experiment.parameters["rate"] == 1
+    assert {"only in 0", "only in 1"} <= set(experiment.others)
+    assert experiment.states[-1] == "finished"
+    assert points_of(experiment) == {(0, 0): 1, (1, 1): 1}
+
+
+def test_archives_of_nodes_that_share_an_experiment_leave_it_crashed_if_one_has_failed(
+    sender: Sender, comet: CometServer, tmp_path: Path
+) -> None:
+    def node(name: str, attempt: int, status: str) -> Path:
+        def log(experiment: Any) -> None:
+            experiment.log_other("flyte_execution", "e")
+            experiment.log_others({f"{name}/flyte_task": "t", f"{name}/flyte_node": f"e-{name}-{attempt}"})
+            experiment.log_others({f"{name}/flyte_attempt": str(attempt), f"{name}/flyte_status": status})
+            experiment.log_metric("loss", attempt, step=int(name[1:]))
+
+        return archived(tmp_path / "raw", log)
+
+    failed, other, again = node("n0", 0, "failed"), node("n1", 0, "finished"), node("n0", 1, "finished")
+    assert sender.send(failed, other).status == 0
+    experiment = comet.only_experiment
+    assert experiment.states[-1] == "crashed"
+    assert experiment.others["n1/flyte_status"] == "finished"
+    assert sender.send(again).status == 0
+    assert experiment.states[-1] == "finished"
+    assert points_of(experiment) == {(0, 0): 1, (1, 0): 1, (0, 1): 1}
+
+
+def test_nothing_of_the_process_is_changed_when_the_command_runs_in_it(laptop: CometServer, tmp_path: Path) -> None:
+    import logging
+    import tempfile
+
+    from click.testing import CliRunner
+    from flytekitplugins.comet_ml.cli import main
+
+    archive = archived(tmp_path / "raw", losses(range(3)))
+    before = dict(os.environ)
+    filters = [list(handler.filters) for handler in logging.getLogger("comet_ml").handlers]
+    directory = tempfile.tempdir
+    result = CliRunner().invoke(main, ["upload", "--host", laptop.url, str(archive)])
+    assert result.exit_code == 0, result.output
+    assert dict(os.environ) == before
+    assert [list(handler.filters) for handler in logging.getLogger("comet_ml").handlers] == filters
+    assert tempfile.tempdir == directory
+
+
+def test_the_help_has_examples() -> None:
+    text = CliRunner().invoke(main, ["upload", "--help"]).output
+    assert "\n    python -m flytekitplugins.comet_ml upload .cometml-runs\n" in text
