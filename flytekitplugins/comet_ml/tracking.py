@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 COMET_ML_EXECUTION_TYPE_VALUE = names.EXECUTION_LINK_TYPE
 COMET_ML_CUSTOM_TYPE_VALUE = names.CUSTOM_LINK_TYPE
 
-autologging.watch_imports()
-
 
 def __getattr__(name: str) -> Any:
     """Load `comet_ml` and `FlyteContextManager` when somebody asks for them: this module needs neither."""

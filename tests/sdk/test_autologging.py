@@ -73,98 +73,15 @@ def test_the_first_tracked_call_loads_the_sdk(tmp_path: Path) -> None:
     assert "SDK: True" in python(tmp_path, f"{REGISTERED}\ntraining()\n")
 
 
+def test_importing_a_framework_loads_no_sdk(tmp_path: Path) -> None:
+    framework(tmp_path)
+    assert "SDK: False" in python(tmp_path, f"{REGISTERED}\nimport xgboost\n")
+
+
 def test_an_unknown_keyword_is_looked_up_in_the_sdk_and_a_known_one_is_not(tmp_path: Path) -> None:
     unknown = REGISTERED.replace("log_code=False", "log_code=False, logging_metrics_ignore=['a']")
     assert "SDK: True" in python(tmp_path, unknown)
     assert "SDK: False" in python(tmp_path, REGISTERED)
-
-
-def test_importing_a_framework_loads_the_sdk_before_it(tmp_path: Path) -> None:
-    framework(tmp_path)
-    (tmp_path / "xgboost" / "__init__.py").write_text(
-        "import sys\nassert 'comet_ml' in sys.modules\nfrom .training import train\n"
-    )
-    assert "SDK: True" in python(tmp_path, f"{REGISTERED}\nimport xgboost\n")
-
-
-@pytest.mark.parametrize(
-    "look",
-    ["importlib.util.find_spec('xgboost').loader.get_source('xgboost')", "importlib.util.find_spec('fprophet')"],
-    ids=["installed", "not installed"],
-)
-def test_looking_whether_a_framework_is_there_loads_no_sdk(tmp_path: Path, look: str) -> None:
-    framework(tmp_path)
-    assert "SDK: False" in python(tmp_path, f"{REGISTERED}\nimport importlib.util\n{look}\n")
-
-
-def test_a_framework_that_is_not_installed_is_missed_as_ever(tmp_path: Path) -> None:
-    source = f"{REGISTERED}\ntry:\n    import fprophet\nexcept ModuleNotFoundError as error:\n    print(error)\n"
-    output = python(tmp_path, source)
-    assert "No module named 'fprophet'" in output
-    assert "SDK: False" in output
-
-
-def test_without_automatic_logging_no_framework_loads_the_sdk(tmp_path: Path) -> None:
-    framework(tmp_path)
-    source = f"import xgboost\n{REGISTERED}\nimport sklearn\n"
-    assert "SDK: False" in python(tmp_path, source, environment={"COMET_DISABLE_AUTO_LOGGING": "1"})
-
-
-@pytest.mark.parametrize("order", ["import xgboost\n{}", "{}\nimport xgboost\n"], ids=["before", "after"])
-def test_an_sdk_that_cannot_be_loaded_breaks_no_import(tmp_path: Path, order: str) -> None:
-    framework(tmp_path)
-    (tmp_path / "comet_ml.py").write_text("raise RuntimeError('out of order')\n")
-    output = python(tmp_path, order.format(REGISTERED) + "\nimport sklearn\nprint(xgboost.train('unharmed'))\n")
-    assert "unharmed" in output
-    assert output.count("comet_ml could not be loaded (RuntimeError: out of order)") == 1
-
-
-@pytest.mark.parametrize("imports", ["import xgboost", "import comet_ml\nimport xgboost"], ids=["ours", "the user's"])
-def test_the_finder_is_gone_once_the_sdk_is_there(tmp_path: Path, imports: str) -> None:
-    framework(tmp_path)
-    source = f"""
-import sys
-def ours():
-    modules = [type(finder).__module__ for finder in sys.meta_path]
-    return [name for name in modules if name.startswith(("flytekitplugins.", "comet_ml."))]
-{PLUGIN}
-assert ours() == ["flytekitplugins.comet_ml.sdk.autologging"], ours()
-{imports}
-assert ours() == ["comet_ml.monkey_patching"], ours()
-assert xgboost.__spec__.loader is xgboost.__loader__
-assert "flytekitplugins" not in type(xgboost.__loader__).__module__
-"""
-    python(tmp_path, source)
-
-
-def test_frameworks_imported_in_threads_all_have_their_hooks(tmp_path: Path) -> None:
-    framework(tmp_path)
-    for name in ("mlflow", "lightgbm", "prophet"):
-        (tmp_path / name).mkdir()
-    (tmp_path / "mlflow" / "__init__.py").write_text("from .tracking.fluent import log_metric\n")
-    (tmp_path / "mlflow" / "tracking").mkdir()
-    (tmp_path / "mlflow" / "tracking" / "fluent.py").write_text("def log_metric(name, value): ...\n")
-    (tmp_path / "lightgbm" / "__init__.py").write_text("from .engine import train\n")
-    (tmp_path / "lightgbm" / "engine.py").write_text("def train(params): ...\n")
-    (tmp_path / "prophet" / "__init__.py").write_text("from .diagnostics import cross_validation\n")
-    (tmp_path / "prophet" / "diagnostics.py").write_text("def cross_validation(model): ...\n")
-    source = f"""
-import importlib, json, threading
-{PLUGIN}
-start = threading.Barrier(5)
-def load(name):
-    start.wait()
-    importlib.import_module(name)
-names = ["xgboost", "mlflow", "lightgbm", "prophet", "colorsys"]
-threads = [threading.Thread(target=load, args=(name,)) for name in names]
-for thread in threads: thread.start()
-for thread in threads: thread.join()
-import lightgbm, mlflow, prophet, xgboost
-for function in (xgboost.train, mlflow.log_metric, lightgbm.train, prophet.cross_validation):
-    assert function.__comet__
-print("all")
-"""
-    assert "all" in python(tmp_path, source)
 
 
 # Frameworks that came first

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import concurrent.futures.thread
+import importlib
 import inspect
 import logging
 import queue
 import re
+import time
 from pathlib import Path
 from types import ModuleType
 
@@ -22,12 +25,15 @@ from flytekit.core.context_manager import ExecutionParameters, FlyteEntities
 from flytekit.core.python_auto_container import PythonAutoContainerTask
 from flytekit.core.utils import ClassDecorator
 from flytekit.tools import translator
-from flytekitplugins.comet_ml import comet_ml_login, sdk
-from flytekitplugins.comet_ml.sdk import arguments, autologging, delivery, keywords
+from flytekitplugins.comet_ml import comet_ml_login
+from flytekitplugins.comet_ml.sdk import arguments, autologging, keywords, patches, running_experiment, sending
 from flytekitplugins.comet_ml.sdk import upload as sdk_offline
+from flytekitplugins.comet_ml.sdk.comet_sdk import CometSDK
+from pytest_mock import MockerFixture
 
 from tests.support.comet_server import CometServer
 from tests.support.offline_runs import started
+from tests.support.source_tree import SDK, foreign_private_names, is_private
 
 
 def test_comet_has_the_settings_and_the_switch_for_the_running_experiment() -> None:
@@ -40,11 +46,53 @@ def test_comet_has_the_settings_and_the_switch_for_the_running_experiment() -> N
 
 
 def test_comet_parses_keys_that_embed_a_server() -> None:
-    assert sdk.embedded_server(comet_ml, "key*eyJiYXNlVXJsIjogImh0dHA6Ly9oIn0=") == "http://h"
-    assert sdk.embedded_server(comet_ml, "key*") is None
-    assert sdk.embedded_server(comet_ml, "key*nonsense") is None
-    assert sdk.embedded_server(comet_ml, "key") is None
-    assert sdk.embedded_server(comet_ml, None) is None
+    sdk = CometSDK.of(comet_ml)
+    assert sdk.embedded_server("key*eyJiYXNlVXJsIjogImh0dHA6Ly9oIn0=") == "http://h"
+    assert sdk.embedded_server("key*") is None
+    assert sdk.embedded_server("key*nonsense") is None
+    assert sdk.embedded_server("key") is None
+    assert sdk.embedded_server(None) is None
+
+
+@pytest.mark.newest
+@pytest.mark.parametrize("patch", patches.PATCHES, ids=lambda patch: f"{patch.module}.{patch.name}")
+def test_comet_has_what_a_row_of_the_table_replaces(patch: patches.Patch) -> None:
+    patches.apply()
+    assert patch in patches.in_force(), f"without it: {patch.otherwise}"
+
+
+def test_a_row_of_which_the_sdk_has_nothing_is_left_out(mocker: MockerFixture) -> None:
+    gone = patches.Patch("comet_ml.experiment", "CometExperiment.gone", lambda *call: None, "nothing")
+    mocker.patch.object(patches, "PATCHES", (*patches.PATCHES, gone))
+    patches.apply()
+    assert gone not in patches.in_force()
+
+
+def test_the_table_is_in_force_whole_or_not_at_all(mocker: MockerFixture) -> None:
+    patches.apply()
+    flush = vars(comet_ml.CometExperiment)["flush"]
+    comet_ml.CometExperiment.flush = flush.__wrapped__
+    mocker.patch.object(patches.running_experiment, "answer_by_context", side_effect=RuntimeError("half-way"))
+    try:
+        with pytest.raises(RuntimeError, match="half-way"):
+            patches.apply()
+        assert vars(comet_ml.CometExperiment)["flush"] is flush.__wrapped__
+    finally:
+        comet_ml.CometExperiment.flush = flush
+
+
+@pytest.mark.newest
+def test_comet_s_functions_for_the_running_experiment_stand_where_their_code_can_be_replaced() -> None:
+    for name, replacement in running_experiment.FUNCTIONS.items():
+        patches.apply()
+        assert getattr(comet_ml.config, name).__code__ is replacement.__code__
+
+
+def test_the_private_names_of_the_sdk_are_few() -> None:
+    names = {name for file in SDK.glob("*.py") for name in foreign_private_names(file)}
+    names |= {part for patch in patches.PATCHES for part in patch.name.split(".") if is_private(part)}
+    print(f"{len(names)} private names: {', '.join(sorted(names))}")
+    assert len(names) <= 35
 
 
 @pytest.mark.newest
@@ -128,6 +176,7 @@ def test_flytekit_s_tasks_keep_function_and_secrets_where_we_put_them() -> None:
 
 @pytest.mark.newest
 def test_flytekit_s_eager_tasks_have_no_config_of_their_own_that_ours_would_replace() -> None:
+    importlib.import_module("flytekitplugins.comet_ml.flyte1.registration")
     eager = python_function_task.EagerAsyncPythonFunctionTask
     assert vars(eager)["get_config"].__module__ == "flytekitplugins.comet_ml.flyte1.registration"
 
@@ -136,16 +185,13 @@ def test_our_name_of_the_link_type_is_flytekit_s() -> None:
     assert comet_ml_login.LINK_TYPE_KEY == ClassDecorator.LINK_TYPE_KEY
 
 
-def test_comet_has_hooks_for_the_frameworks_that_we_watch_for() -> None:
-    assert {name.split(".")[0] for name in sdk.hooks(comet_ml) or {}} == autologging.FRAMEWORKS
-
-
 def test_comet_s_finder_puts_hooks_on_a_module_that_is_there_already() -> None:
     module = ModuleType("mine")
     setattr(module, "function", lambda: 1)  # noqa: B010
-    assert not sdk.is_hooked(module.function)
-    sdk.put_hooks(comet_ml, module, {"function": {"before": [], "after": [], "allow_empty_experiment": False}})
-    assert sdk.is_hooked(module.function)
+    assert "sklearn.pipeline" in (autologging.hooks(comet_ml) or {}) or autologging.hooks(comet_ml)
+    assert not autologging.is_hooked(module.function)
+    autologging.put_hooks(comet_ml, module, {"function": {"before": [], "after": [], "allow_empty_experiment": False}})
+    assert autologging.is_hooked(module.function)
     assert module.function() == 1
     assert isinstance(comet_ml.monkey_patching.ALREADY_IMPORTED_MODULES, set)
 
@@ -185,42 +231,43 @@ def test_comet_keeps_what_was_logged_where_we_would_rescue_it(laptop: CometServe
     offline.end()
 
 
-def test_comet_reports_through_one_function_that_is_told_the_experiment() -> None:
-    assert "experiment_key" in inspect.signature(comet_ml.connection.Reporting.report).parameters
-
-
 @pytest.mark.newest
 def test_comet_s_streamer_waits_where_we_bound_it(laptop: CometServer) -> None:
     experiment = comet_ml.start(project_name="digits")
     try:
-        assert callable(experiment.streamer.online_streamer.wait_for_finish)
         assert experiment.streamer.terminate_timeout > 0
-        assert set(delivery._clients(experiment)) == {"http", "api"}
-        for client in delivery._clients(experiment).values():
+        assert set(sending._clients(experiment)) == {"http", "api"}
+        for client in sending._clients(experiment).values():
             assert client.default_timeout > 0
             assert client.retry_session.adapters
+        assert experiment.system_metrics_thread is None or callable(experiment.system_metrics_thread.close)
+        assert callable(experiment._atexit_hook.disable)
     finally:
         experiment.end()
 
 
 @pytest.mark.newest
-def test_comet_s_batches_have_a_lock_that_adding_to_them_does_not_take(laptop: CometServer) -> None:
-    experiment = started(online=True)
-    handler = experiment.streamer.online_streamer.message_handler
-    batches = [value for value in vars(handler).values() if hasattr(value, "accept")]
-    assert {type(batch).__name__ for batch in batches} >= {"ParametersBatch", "MessageBatch"}
-    for batch in batches:
-        assert callable(batch.append)
-        assert "self.lock" not in inspect.getsource(type(batch).append)
-        assert "self.lock" in inspect.getsource(type(batch).accept)
+def test_comet_s_list_of_messages_is_empty_once_all_have_arrived(laptop: CometServer) -> None:
+    patches.apply()
+    experiment = comet_ml.start(project_name="digits")
+    experiment.log_metric("loss", 1)
+    deadline = time.monotonic() + 30
+    online = experiment.streamer.online_streamer
+    experiment.streamer.terminate_timeout = 0
+    while not sending.has_arrived(online) and time.monotonic() < deadline:
+        experiment.flush()
+    assert sending.has_arrived(online)
+    laptop.faults.append(lambda request: (500, {}) if request.path.endswith("/metric") else None)
+    experiment.log_metric("loss", 2)
+    experiment.flush()
+    assert not sending.has_arrived(online)
     experiment.end()
 
 
-def test_comet_s_queue_sends_an_other_by_a_function_of_the_experiment_s_client(laptop: CometServer) -> None:
-    experiment = comet_ml.start(**sdk.start_arguments(comet_ml, workspace="my-team", project_name="digits"))
-    sent: list[dict[str, object]] = []
-    sdk.replace_sender_of_others(experiment, lambda send: lambda **kwargs: (sent.append(kwargs), send(**kwargs))[1])
-    experiment.log_other("mine", "1")
+@pytest.mark.newest
+def test_comet_s_upload_workers_are_those_that_python_joins_at_exit(laptop: CometServer) -> None:
+    experiment = comet_ml.start(project_name="digits")
+    workers = experiment.streamer.online_streamer._file_upload_manager._executor._executor._threads
+    assert workers
+    assert set(workers) <= set(concurrent.futures.thread._threads_queues)
     experiment.end()
-    assert {"experiment_key": experiment.get_key(), "key": "mine", "value": "1"} in sent
-    assert laptop.only_experiment.others["mine"] == "1"

@@ -16,7 +16,7 @@ import comet_ml
 import pytest
 from flytekit import Deck, FlyteContextManager, Secret, dynamic, task
 from flytekit.core.data_persistence import FileAccessProvider
-from flytekitplugins.comet_ml import comet_ml_login, sdk
+from flytekitplugins.comet_ml import comet_ml_login
 from flytekitplugins.comet_ml.deck import observer as display
 from flytekitplugins.comet_ml.deck import plot
 from flytekitplugins.comet_ml.deck.metric_history import MetricCourse, MetricHistory, MetricPoint
@@ -25,6 +25,7 @@ from flytekitplugins.comet_ml.flyte1 import deck as console
 from flytekitplugins.comet_ml.keys.experiment_key import link_suffix
 from flytekitplugins.comet_ml.names import Status
 from flytekitplugins.comet_ml.sdk import logged_values as logged
+from flytekitplugins.comet_ml.sdk.comet_sdk import CometSDK
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -604,7 +605,7 @@ def test_with_start_false_the_body_s_experiment_is_in_the_deck(laptop: CometServ
     @task(enable_deck=True)
     @comet_ml_login(project_name="digits", workspace="my-team", secret=NEVER, start=False)
     def train() -> None:
-        comet_ml.start(**sdk.start_arguments(comet_ml, workspace="my-team", project_name="digits"))
+        comet_ml.start(**CometSDK.of(comet_ml).start_arguments(workspace="my-team", project_name="digits"))
         log(9)
 
     train()

@@ -8,9 +8,9 @@ from typing import Any
 
 import comet_ml
 import pytest
-from flytekitplugins.comet_ml import sdk
 from flytekitplugins.comet_ml.deck.metric_history import MAX_BUCKETS, MAX_GAPS, MAX_METRICS, MetricCourse, MetricHistory
 from flytekitplugins.comet_ml.sdk import logged_values as logged
+from flytekitplugins.comet_ml.sdk.comet_sdk import CometSDK
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -118,7 +118,7 @@ def test_threads_lose_nothing() -> None:
 
 
 def started() -> Any:
-    return comet_ml.start(**sdk.start_arguments(comet_ml, workspace="w", project_name="p"))
+    return comet_ml.start(**CometSDK.of(comet_ml).start_arguments(workspace="w", project_name="p"))
 
 
 def test_every_metric_that_comet_receives_is_seen(laptop: CometServer) -> None:

@@ -322,7 +322,7 @@ def test_an_experiment_of_the_body_s_own_is_warned_about(
 
 
 @pytest.mark.newest
-def test_experiment_after_ours_has_ended_continues_it(comet: CometServer, in_pod: InPod) -> None:
+def test_experiment_after_ours_has_ended_is_a_new_one_of_the_same_task(comet: CometServer, in_pod: InPod) -> None:
     @comet_ml_login(project_name="digits", workspace="my-team", secret=SECRET, host=comet.url)
     def train() -> None:
         comet_ml.get_running_experiment().end()
@@ -330,7 +330,12 @@ def test_experiment_after_ours_has_ended_continues_it(comet: CometServer, in_pod
 
     with in_pod():
         train()
-    assert comet.only_experiment.metrics["theirs"] == [(None, 1)]
+    first, second = comet.experiments.values()
+    assert second.metrics["theirs"] == [(None, 1)]
+    assert first.key != second.key
+    assert first.others["flyte_node"] == second.others["flyte_node"]
+    assert not first.alive
+    assert not second.alive
 
 
 def test_a_second_task_s_server_is_asked_about_its_own_experiment(comet: CometServer, in_pod: InPod) -> None:

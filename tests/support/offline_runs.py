@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import comet_ml
-from flytekitplugins.comet_ml import sdk
+from flytekitplugins.comet_ml.sdk.comet_sdk import CometSDK
 
 from tests.support import ROOT
 from tests.support.canary import CANARY
@@ -30,8 +30,9 @@ def log_nothing_of_the_machine() -> None:
 def started(*, online: bool = False, key: str = KEY) -> Any:
     """An experiment as the plugin starts it."""
     log_nothing_of_the_machine()
-    sdk.forget_clients(comet_ml)  # those of the last test's server
-    where = sdk.start_arguments(comet_ml, workspace="my-team", project_name="digits")
+    sdk = CometSDK.of(comet_ml)
+    sdk.forget_clients()  # those of the last test's server
+    where = sdk.start_arguments(workspace="my-team", project_name="digits")
     return comet_ml.start(**where, online=online, experiment_key=key)
 
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import sdk as comet
 from ..errors import APIKeyError, APIKeyRejectedError, ArchiveError, UploadError
 from ..names import FLYTE_ARCHIVE_PREFIX, FLYTE_STATUS, CometState, mark_of, marked
 from ..sdk import refusals
 from ..sdk import upload as sdk_offline
+from ..sdk.comet_sdk import CometSDK
 from ..sdk.redaction import masked, spellings
 from .already_sent import Delivered, names_on_server, points_of, undelivered
 from .archive import Archive, ResumeStrategy, write_copy
@@ -85,8 +85,9 @@ class Uploader:
 
     def __init__(self, sdk: Any, directory: Path) -> None:
         self._sdk = sdk
+        self._settings = CometSDK.of(sdk)
         self._directory = directory
-        api_key = comet.setting(sdk, "comet.api_key")
+        api_key = self._settings.setting("comet.api_key")
         if not isinstance(api_key, str) or not api_key:
             raise APIKeyError(
                 "there is no Comet API key: set COMET_API_KEY, or run `comet login`, which saves it in ~/.comet.config."
@@ -179,7 +180,7 @@ class Uploader:
         for (metric, _), count in archive.metrics.items():
             values[metric] += count
         most = max(values.values(), default=0)
-        if name in os.environ or most <= _number(comet.setting(self._sdk, "comet.offline_sampling_size")):
+        if name in os.environ or most <= _number(self._settings.setting("comet.offline_sampling_size")):
             return {}
         return {name: str(most)}
 
@@ -203,8 +204,8 @@ class Uploader:
 
     @property
     def _server(self) -> str:
-        override = comet.setting(self._sdk, "comet.url_override")
-        server = override or comet.embedded_server(self._sdk, self._api_key) or "https://www.comet.com"
+        override = self._settings.setting("comet.url_override")
+        server = override or self._settings.embedded_server(self._api_key) or "https://www.comet.com"
         return str(server).removesuffix("/").removesuffix("/clientlib")
 
     def _refusal(self, error: BaseException, archive: Archive | None = None) -> Exception | None:

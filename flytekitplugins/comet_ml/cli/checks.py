@@ -25,7 +25,7 @@ from ..keys.experiment_key import (
 from ..link import CometLink
 from ..log import logger
 from ..options import Options
-from ..session.login import COMET_HOSTS, COMET_SERVICE
+from ..session.server import COMET_HOSTS, COMET_SERVICE
 
 # An execution's name as Flyte makes them up.
 _EXECUTION = "a" + "bcdfghjklmnpqrstvwx"

@@ -10,7 +10,7 @@ import click
 
 import comet_ml
 
-from .. import sdk
+from ..sdk.comet_sdk import sdk_of_process
 from . import modules
 from .checks import Report, report
 
@@ -66,14 +66,17 @@ def _environment() -> list[str]:
     lines = [f"{', '.join(versions)}, Python {platform.python_version()}"]
     if not hasattr(comet_ml, "login"):
         lines.append("This comet-ml has no `login`; its `init` is called. 3.44.0 or newer has it.")
-    online = "online" if sdk.setting(comet_ml, "comet.api_key") else "no API key here, so they are written to archives"
+    online = (
+        "online" if sdk_of_process().setting("comet.api_key") else "no API key here, so they are written to archives"
+    )
     lines.append(f"Local runs: {online}" + (f"; server {_local_server()}" if _local_server() else ""))
     return lines
 
 
 def _local_server() -> str | None:
     """The server that the environment or a configuration file here names."""
-    return str(sdk.setting(comet_ml, "comet.url_override")) if sdk.names_server(comet_ml, os.environ) else None
+    sdk = sdk_of_process()
+    return str(sdk.setting("comet.url_override")) if sdk.names_server(os.environ) else None
 
 
 def _version(name: str) -> str:

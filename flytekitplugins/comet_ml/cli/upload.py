@@ -16,7 +16,7 @@ from ..archives.archive import read_archive
 from ..archives.upload import Sent, Uploader, settings_in_force
 from ..errors import ArchiveError, CometTrackingError, InvalidOptionError
 from ..options import web_address
-from ..session.login import URL_OVERRIDE
+from ..session.server import URL_OVERRIDE
 
 
 @click.command("upload")

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from .. import sdk as comet
 from ..link import CometLink
 from ..names import FLYTE_ATTEMPT, FLYTE_EXECUTION, FLYTE_STATUS, FLYTE_TASK, Status, marked
 from ..sdk import logged_values
+from ..sdk.experiments import is_offline
 from ..session.plan import Progress
 from .metric_history import MetricCourse, MetricHistory
 from .page import DeckContent, EarlierExperiment
@@ -82,7 +82,7 @@ class DeckObserver:
             project_name=plan.project_name,
             url=link,
             status=status,
-            offline=comet.is_offline(newest) or archive is not None,
+            offline=is_offline(newest) or archive is not None,
             archive=masked(archive) if archive else None,
             host=progress.host,
             cause=progress.cause,

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import sdk as comet
 from ..log import logger
+from .experiments import is_offline
 from .redaction import SDKLogFilter
 
 # What the SDK logs of messages that it leaves out because its own check of them fails; others it sends all the same.
@@ -134,7 +134,7 @@ def written(experiment: Any, *, patience: float) -> Written | None:
         None if this experiment, or this SDK, keeps nothing on disk.
     """
     streamer: Any = getattr(experiment, "streamer", None)
-    writer: Any = streamer if comet.is_offline(experiment) else getattr(streamer, "offline_streamer", None)
+    writer: Any = streamer if is_offline(experiment) else getattr(streamer, "offline_streamer", None)
     if writer is None or not hasattr(writer, "tmp_dir"):
         return None
     if writer is not streamer:

@@ -1,1 +1,1 @@
-"""Comet's side of a decorated call: plan, begin, body, end. Nothing here knows Flyte."""
+"""Comet's side of a tracked call: plan, begin, body, end. Nothing here knows Flyte."""

@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 
 from ..keys.experiment_key import Scope
 from ..names import Status
+from ..sdk.experiments import arguments_of_config
 from ..sdk.keywords import EXPERIMENT_CONFIG_ARGUMENTS
 
 Mode = Literal["online", "offline", "disabled"]
@@ -92,13 +93,7 @@ class SessionPlan:
         given = self.experiment_config
         if given is None or isinstance(given, Mapping):
             return {**keywords, **(given or {})}
-        # An ExperimentConfig is no dataclass: its attributes are its arguments. Those that are as in a fresh one were
-        # not given.
-        fresh, names = type(given)(), ("_disabled", *EXPERIMENT_CONFIG_ARGUMENTS - {"disabled"})
-        fields = {name: getattr(given, name) for name in names if getattr(given, name) != getattr(fresh, name)}
-        if "_disabled" in fields:
-            fields["disabled"] = fields.pop("_disabled")
-        return {**keywords, **fields}
+        return {**keywords, **arguments_of_config(given)}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,49 +1,52 @@
-"""A tracked call's session with Comet: login, start, end. It knows the SDK, and nothing of flytekit."""
+"""A tracked call's session with Comet: login, start, body, end. It knows the SDK, and nothing of Flyte."""
 
 from __future__ import annotations
 
 import contextvars
 import os
-import threading
 import time
 from collections.abc import Callable, MutableMapping
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
-from urllib.parse import urlsplit
 
-from .. import sdk as comet
 from ..archives.store import DIRECTORY_SETTING, OfflineArchives
 from ..errors import CometTrackingError
-from ..log import logger
+from ..forks import process_lock
 from ..names import Status
 from ..sdk import refusals
-from ..sdk.delivery import be_patient, hurry, keep_reports_home, let_go, little_patience, lose_nothing
-from ..sdk.keywords import settings_of
-from ..sdk.redaction import SDKLogFilter, masked, scrub, spellings
-from ..sdk.running import own_experiment
-from ..sdk.settings import SettingsLayer, variable
-from ..sdk.slot import Slot
-from .end import End, Outcome, outcome_of
-from .login import COMET_HOSTS, is_real, log_in, login_settings, server_settings
+from ..sdk.call import Call
+from ..sdk.comet_sdk import CometSDK
+from ..sdk.experiments import capturing_no_output
+from ..sdk.protocols import Experiment
+from ..sdk.redaction import SDKLogFilter, masked, scrub
+from ..sdk.settings import SettingsLayer
+from .end import End
+from .event_loop import beside_the_loop
+from .guard import guarded
+from .life_cycle import Deadline, LifeCycle, Outcome
+from .opening import Opening
+from .outcome import outcome_of
 from .plan import Mode, Observer, Progress, SessionPlan
-from .sigterm import SECONDS_TO_ACT, Termination, before_termination
-from .start import Starter, raise_refusal, server_of
-
-_COMMAND_LINE = "COMET_AUTO_LOG_CLI_ARGUMENTS"
+from .sigterm import SECONDS_TO_ACT, Termination, before_termination, prepare
 
 _SECONDS_TO_HEAR = 0.05
 
 # The settings are the process's: two calls must not start at once.
-_starting = threading.RLock()
+_starting = process_lock()
 
 
 class Session:
-    """A context manager around the body of a tracked call.
+    """A context manager around the body of a tracked call, for ``with`` and ``async with``.
 
     Entering logs in and starts the experiment, so that `comet_ml.get_running_experiment()` is it; leaving ends what
-    began meanwhile, and puts the process back as it was. An experiment that was running before is set aside: neither
-    joined, nor written to, nor ended.
+    was opened meanwhile, and puts the process back as it was. An experiment that was running before is set aside:
+    neither joined, nor written to, nor ended.
+
+    Args:
+        comet_ml: The `comet_ml` module, or what a test has put in its place.
+        environ: The environment of the process.
+        plan: What to do.
 
     Attributes:
         experiment: The experiment that was started; None before, and without `start`.
@@ -51,27 +54,26 @@ class Session:
         cause: Why an experiment that should be sent is written to an archive; None if it need not be.
     """
 
-    def __init__(self, sdk: Any, environ: MutableMapping[str, str], plan: SessionPlan) -> None:
-        self.experiment: Any = None
+    def __init__(self, comet_ml: Any, environ: MutableMapping[str, str], plan: SessionPlan) -> None:
+        self.experiment: Experiment | None = None
         self.mode: Mode = "online"
         self.cause: BaseException | None = None
-        self._sdk = sdk
+        self._sdk = CometSDK.of(comet_ml)
         self._environ = environ
         self._plan = plan
+        self._life = LifeCycle()
         self._log_filter = SDKLogFilter()
         self._observer: Observer | None = plan.observer
-        self._layer: SettingsLayer
-        self._slot: Slot
         self._archives = OfflineArchives(plan.store_archive)
-        # Until the body has begun, and unless it ends otherwise.
-        self._outcome = Outcome("failed")
-        self._begun = threading.Event()
         self._termination = Termination()
-        self._end: End | None = None
-        self._context: contextvars.Context
         self._undo = ExitStack()
         self._process = os.getpid()
-        self._own_server = False
+        # Until the body has begun, and unless it ends otherwise.
+        self._outcome = Outcome("failed")
+        self._layer: SettingsLayer
+        self._call: Call
+        self._end: End | None = None
+        self._context: contextvars.Context
 
     def __enter__(self) -> Session:
         try:
@@ -80,45 +82,6 @@ class Session:
             # The frames that it comes from have the API key in their variables, which some tools show.
             raise error.with_traceback(None) from None
         return self
-
-    def _begin(self) -> None:
-        with _starting, ExitStack() as undo:
-            self._termination = undo.enter_context(before_termination(self._terminate))
-            undo.callback(self._begun.set)
-            self._slot = undo.enter_context(own_experiment(self._sdk))
-            self._slot.opened = lambda experiment: self._tell(lambda observer: observer.opened(experiment))
-            undo.enter_context(comet.capturing_no_output(self._slot.outer))
-            self._log_filter.install()
-            undo.callback(self._log_filter.remove)
-            self._layer = SettingsLayer(self._environ)
-            undo.callback(self._layer.remove)
-            self._layer.set(self._archive_settings())
-            undo.callback(self._archives.close)
-            self._context = contextvars.copy_context()
-            self._end = End(self._sdk, self._slot, self._plan, self._archives, self._log_filter)
-            undo.callback(self._finish)
-            impatient = little_patience(self._environ)
-            self._layer.set(impatient)
-            with comet.one_reading(self._sdk):
-                unreachable = self._log_in()
-            if self._plan.start:
-                with comet.one_reading(self._sdk):
-                    self._start(unreachable)
-            for name in impatient:
-                self._layer.forget(name)
-            server = server_of(self._sdk, self._plan)
-            self._own_server = urlsplit(server).hostname not in COMET_HOSTS
-            self._archives.host = server if self._own_server and self._plan.remote else None
-            if self.experiment is not None and self.mode == "online":
-                be_patient(self._sdk, self.experiment)
-                self._lose_nothing(self.experiment)
-            self._slot.made, self._slot.end = self._lose_nothing, self._end_early
-            self._prepare_body()
-            if self.mode == "disabled":
-                self._observer = None
-            self._tell(lambda observer: observer.started(self._progress("running")))
-            self._undo = undo.pop_all()
-        self._begun.set()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -130,112 +93,72 @@ class Session:
         self._outcome = outcome_of(error)
         self._undo.close()
 
-    # Login
+    async def __aenter__(self) -> Session:
+        # Only here can signals be watched, if this is the main thread.
+        prepare()
+        await beside_the_loop(self.__enter__)
+        return self
 
-    def _log_in(self) -> BaseException | None:
-        """Put the settings in force and log in, as far as the mode needs it.
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await beside_the_loop(lambda: self.__exit__(kind, error, traceback))
 
-        Returns:
-            Why the server cannot be reached, if it cannot.
-        """
-        plan, arguments = self._plan, self._plan.login_arguments()
-        self._layer.set(login_settings(arguments))
-        before = self._slot.before
-        if before is not None and self._environ.get("COMET_EXPERIMENT_KEY") == before.get_key():
-            # The key of the experiment that is set aside.
-            self._layer.set({"COMET_EXPERIMENT_KEY": None})
-        if not plan.log_command_line and not self._environ.get(_COMMAND_LINE):
-            self._layer.set({_COMMAND_LINE: "0"})
-        comet.check_settings(self._sdk, settings_of(plan.login_kwargs))
-        self.mode = self._requested_mode()
-        api_key = plan.login_kwargs.get("api_key") or comet.setting(self._sdk, "comet.api_key")
-        self._protect(api_key)
-        if self.mode == "disabled":
-            self._layer.set({"COMET_AUTO_LOG_DISABLE": "1", "COMET_EXPERIMENT_KEY": None})
-            return None
-        if self.mode == "offline":
-            self._layer.set({"COMET_START_ONLINE": "0"})
-            return None
-        if plan.credentials is not None:
-            api_key = arguments["api_key"] = plan.credentials()
-            self._protect(api_key)
-        self._layer.set(server_settings(self._sdk, plan.host, api_key, plan.login_kwargs, self._environ))
-        comet.forget_clients(self._sdk)
-        asked_for = plan.login_kwargs.get("force") or plan.login_kwargs.get("anonymous")
-        if not api_key and not asked_for and is_real(self._sdk):
-            # There is nothing to check, and in a notebook the SDK would stop and ask for a key.
-            return None
-        heard = log_in(self._sdk, arguments, self._layer, self._log_filter)
-        for error in heard:
-            raise_refusal(self._sdk, plan, error, self._log_filter)
-            logger.debug("comet_ml.login logged %s", masked(repr(error), self._log_filter.secrets))
-        if arguments.get("api_key"):
-            # `login` leaves the key nowhere, and neither `start` nor child processes would find it.
-            self._layer.set({variable("api_key"): arguments["api_key"]})
-        return next((error for error in heard if refusals.is_unreachable(error)), None)
-
-    def _protect(self, api_key: object) -> None:
-        """Keep a key out of the log and the experiment's data."""
-        if isinstance(api_key, str):
-            self._log_filter.secrets |= spellings(api_key)
-
-    def _requested_mode(self) -> Mode:
-        if not self._plan.primary and self._plan.rank is None:
-            return "disabled"
-        disabled = self._plan.config_arguments().get("disabled")
-        if disabled if disabled is not None else comet.is_on(self._sdk, "comet.auto_log.disable", self._environ):
-            return "disabled"
-        online = self._plan.login_kwargs.get("online")
-        if (online if online is not None else comet.is_on(self._sdk, "comet.start.online", self._environ)) is False:
-            return "offline"
-        return "online"
-
-    # Start
-
-    def _start(self, unreachable: BaseException | None) -> None:
-        starter = Starter(self._sdk, self._plan, self.mode, self._layer, self._log_filter)
-        self.experiment = starter.start(unreachable)
-        self.mode, self.cause = starter.mode, starter.cause
-        if self.experiment is None:
-            return
-        created = self.mode == "online" and not comet.is_resumed(self.experiment)
-        if self._plan.primary or created:
-            # The rank that comes first, whichever it is, names it.
-            starter.describe(self.experiment)
-        if self._plan.primary:
-            starter.announce(self.experiment)
-        else:
-            comet.silence_state(self.experiment)
-
-    def _lose_nothing(self, experiment: Any) -> None:
-        """See to it that what is logged to an experiment, the session's or one of the body's, arrives somewhere."""
-        if not experiment.alive or comet.is_offline(experiment):
-            return
-        lose_nothing(experiment)
-        if self._own_server:
-            keep_reports_home(self._sdk, experiment)
-
-    def _end_early(self, experiment: Any) -> None:
-        """End an experiment in whose place the body opens another one."""
-        hurry(experiment, self._plan.end_timeout)
-        experiment.end()
-        let_go(experiment)
+    def _begin(self) -> None:
+        with _starting(), ExitStack() as undo:
+            self._life.starting()
+            self._termination = undo.enter_context(before_termination(self._terminate))
+            undo.callback(self._life.running)
+            self._call = undo.enter_context(self._sdk.call())
+            self._call.on_open = lambda experiment: self._tell(lambda observer: observer.opened(experiment))
+            self._call.seconds_to_wait = self._plan.end_timeout
+            undo.enter_context(capturing_no_output(self._call.outer))
+            self._log_filter.install()
+            undo.callback(self._log_filter.remove)
+            self._layer = SettingsLayer(self._environ)
+            undo.callback(self._layer.remove)
+            self._layer.set(self._archive_settings())
+            undo.callback(self._archives.close)
+            self._context = contextvars.copy_context()
+            self._end = End(self._sdk, self._call, self._plan, self._archives, self._log_filter, self._life)
+            undo.callback(self._finish)
+            opening = Opening(self._sdk, self._plan, self._environ, self._layer, self._log_filter, self._call)
+            try:
+                opening.open()
+            finally:
+                self.experiment, self.mode, self.cause = opening.experiment, opening.mode, opening.cause
+                self._archives.host = opening.server_elsewhere if self._plan.remote else None
+            self._prepare_body()
+            if self.mode == "disabled":
+                self._observer = None
+            self._tell(lambda observer: observer.started(self._progress("running")))
+            self._undo = undo.pop_all()
+        self._life.running()
 
     def _prepare_body(self) -> None:
         """Let code in the body that opens an experiment of its own, and child processes, find this one."""
-        self._slot.closed = self.mode == "disabled"
+        plan, call = self._plan, self._call
+        call.closed = self.mode == "disabled"
+        call.on_made = self._made
+        call.first_arguments = {n: value for n, value in plan.config_arguments().items() if n != "disabled"}
         # The SDK logs these to every experiment that is created, in whatever process, if it logs the environment.
-        self._layer.set({f"COMET_LOG_OTHER_{name.upper()}": value for name, value in self._plan.others.items()})
-        if self.experiment is not None and self.mode != "disabled":
-            key = str(self.experiment.get_key())
-            self._slot.arguments = {
-                **comet.start_arguments(
-                    self._sdk, workspace=self._plan.workspace, project_name=self._plan.project_name
-                ),
-                "experiment_key": key,
-            }
+        self._layer.set({f"COMET_LOG_OTHER_{name.upper()}": value for name, value in plan.others.items()})
+        key = str(self.experiment.get_key()) if self.experiment is not None else plan.experiment_key
+        if self.mode == "disabled":
+            return
+        call.identity = {
+            **self._sdk.start_arguments(workspace=plan.workspace, project_name=plan.project_name),
+            **({"experiment_key": key} if key else {}),
+        }
+        if self.experiment is not None:
             # With the key exported, an Experiment() that cannot join would be dead.
-            self._layer.set({"COMET_EXPERIMENT_KEY": key if self._slot.joins else None})
+            self._layer.set({"COMET_EXPERIMENT_KEY": key if self._sdk.can_join() else None})
+
+    def _made(self, experiment: Experiment) -> None:
+        """The body has opened an experiment."""
+        if self._call.own is None and not experiment.disabled:
+            self._call.own = experiment
+            self._call.identity.setdefault("experiment_key", experiment.get_key())
 
     def _archive_settings(self) -> dict[str, str | None]:
         given = [
@@ -246,16 +169,18 @@ class Session:
             return {}
         return self._archives.open()
 
+    # The observer
+
     def _tell(self, step: Callable[[Observer], None]) -> None:
-        if self._observer is None:
+        observer, told = self._observer, False
+        if observer is None:
             return
-        try:
-            step(self._observer)
-        except Exception as error:
+        with guarded("The Comet deck of this task could not be made", self._masked):
+            step(observer)
+            told = True
+        if not told:
             # Once: the end would say it again.
             self._observer = None
-            text = masked(f"{type(error).__name__}: {error}", self._log_filter.secrets)
-            logger.warning("The Comet deck of this task could not be made: %s", text)
 
     def _progress(self, status: Status, error: BaseException | None = None) -> Progress:
         return Progress(
@@ -263,14 +188,17 @@ class Session:
             experiment=self.experiment,
             mode=self.mode,
             status=status,
-            masked=lambda text: masked(text, self._log_filter.secrets),
-            cause=masked(refusals.described(self.cause), self._log_filter.secrets) if self.cause is not None else None,
+            masked=self._masked,
+            cause=self._masked(refusals.described(self.cause)) if self.cause is not None else None,
             error=error,
             archives=self._archives.by_key(),
             host=self._archives.host,
         )
 
-    # End
+    def _masked(self, text: str) -> str:
+        return masked(text, self._log_filter.secrets)
+
+    # The end
 
     def _finish(self) -> None:
         assert self._end is not None
@@ -281,12 +209,9 @@ class Session:
         if termination.dying or (termination.received and outcome.crashed):
             # What the body raises then is the doing of the signal.
             outcome = Outcome("terminated")
-        try:
-            self._end.run(self.experiment, outcome, self._plan.end_timeout)
-        except Exception as problem:
+        with guarded("The Comet experiment of this task was not ended", self._masked):
             # No more threads, no more memory: the body's result is not hostage to that.
-            text = masked(f"{type(problem).__name__}: {problem}", self._log_filter.secrets)
-            logger.warning("The Comet experiment of this task was not ended: %s", text)
+            self._end.run(outcome, self._plan.end_timeout)
         if termination.dying:
             # SIGTERM has come meanwhile: what is done about it needs the settings, which are next to go.
             time.sleep(SECONDS_TO_ACT)
@@ -294,20 +219,9 @@ class Session:
 
     def _terminate(self, seconds: float) -> None:
         """End within a few seconds, called in a thread when the process is about to die."""
-        deadline = time.monotonic() + seconds
-        self._begun.wait(seconds / 3)
+        deadline = Deadline(seconds)
+        self._life.wait_until_begun(seconds / 3)
         if self._end is not None:
-            left = deadline - time.monotonic()
             outcome = Outcome("terminated")
-            self._context.copy().run(self._end.run, self.experiment, outcome, left)
+            self._context.copy().run(self._end.run, outcome, deadline.left)
             self._tell(lambda observer: observer.ended(self._progress(outcome.status, outcome.error)))
-
-
-def _in_forked_child() -> None:
-    # A thread that is not there any more may have held it.
-    global _starting
-    _starting = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_in_forked_child)

@@ -1,19 +1,28 @@
-"""Starting the experiment of a session, and telling it what Flyte knows."""
+"""Starting the experiment of a session: online within a deadline, else offline, else disabled."""
 
 from __future__ import annotations
 
 import tempfile
+import threading
+from collections.abc import Callable
 from typing import Any
 
-from .. import sdk as comet
 from ..archives.store import upload_command
 from ..errors import CometTrackingError, InvalidExperimentKeyError, ServerUnavailableError
 from ..log import logger
 from ..sdk import refusals
-from ..sdk.ahead import send_ahead
+from ..sdk.call import Call, within
+from ..sdk.comet_sdk import CometSDK, offline_directory
+from ..sdk.protocols import Experiment
 from ..sdk.redaction import SDKLogFilter, masked
+from ..sdk.sending import run_within
 from ..sdk.settings import SettingsLayer
+from .life_cycle import Deadline
 from .plan import Mode, SessionPlan
+from .server import server_of
+
+SECONDS_TO_START = 15.0
+"""What login and start may take together, by the clock; a server that needs longer is away."""
 
 
 class Starter:
@@ -24,21 +33,25 @@ class Starter:
         cause: Why an experiment that should be sent is written to an archive; None if it need not be.
     """
 
-    def __init__(self, sdk: Any, plan: SessionPlan, mode: Mode, layer: SettingsLayer, log_filter: SDKLogFilter) -> None:
+    def __init__(
+        self, sdk: CometSDK, plan: SessionPlan, mode: Mode, layer: SettingsLayer, log_filter: SDKLogFilter, call: Call
+    ) -> None:
         self.mode = mode
         self.cause: BaseException | None = None
+        self.logs_code: bool | None = None
         self._sdk = sdk
         self._plan = plan
         self._layer = layer
         self._log_filter = log_filter
-        self._logs_code: bool | None = None
+        self._call = call
         self._directory: str | None = None
 
-    def start(self, unreachable: BaseException | None = None) -> Any:
-        """Start it.
+    def start(self, log_in: Callable[[], list[BaseException]] | None) -> Experiment | None:
+        """Log in, and start the experiment if the plan asks for one.
 
         Args:
-            unreachable: What `login` had to say of a server that cannot be reached: it is not asked again.
+            log_in: Checks the API key, and returns the exceptions that the SDK has only logged; None where there is
+                nothing to check.
 
         Raises:
             InvalidExperimentKeyError: If Comet would refuse the key; nothing is posted then.
@@ -47,39 +60,36 @@ class Starter:
             ExperimentRefusedError: If the server refuses the experiment for another reason.
             ServerUnavailableError: If the server cannot be reached, and the plan says that this is an error.
         """
-        self._check_key()
-        if self.mode == "online" and not self._plan.remote and not comet.setting(self._sdk, "comet.api_key"):
-            self.mode = "offline"
-        if self.mode == "offline":
-            return self._started_offline()
-        if self.mode == "disabled":
-            return self._started()
-        if unreachable is not None:
-            return self._unavailable(unreachable)
-        error: Exception | None = None
-        with self._log_filter.listening() as heard:
-            try:
-                experiment = self._started()
-                # A mocked SDK may have nothing to give.
-                if experiment is None or experiment.alive:
-                    for reported in heard:
-                        logger.debug("comet_ml.start logged %s", masked(repr(reported), self._log_filter.secrets))
-                    return experiment
-            except Exception as raised:
-                error = raised
-        # Outside of the handler: the SDK's exception can carry the API key, and must not become the context of ours.
-        for cause in [error, *heard]:
-            if cause is not None:
-                raise_refusal(self._sdk, self._plan, cause, self._log_filter)
-        if error is not None and not refusals.is_outage(error):
-            raise error
-        dead = self._sdk.get_running_experiment()
-        if dead is not None:
-            # The next `start` would return it.
-            dead.end()
-        return self._unavailable(error or (heard[-1] if heard else RuntimeError("the experiment did not start")))
+        if self.mode != "online" or (log_in is None and not self._plan.start):
+            return self._started_without_server() if self._plan.start else None
+        attempt = _Attempt(self, log_in)
+        # What a mock does takes no time, and people's mocks look at the thread.
+        experiment = attempt.run_here() if not self._sdk.is_real else attempt.run(Deadline(SECONDS_TO_START))
+        if attempt.cause is None:
+            self._adopt(experiment)
+            return experiment
+        return self._unavailable(attempt.cause) if self._plan.start else None
 
-    def _check_key(self) -> None:
+    def _adopt(self, experiment: Experiment | None) -> None:
+        """Make an experiment that was started in a thread the running one of this call."""
+        if experiment is None:
+            return
+        self._call.running = experiment
+        self._call.on_open(experiment)
+        if hasattr(experiment, "main_thread_id"):
+            # Where Comet's remote callbacks run.
+            experiment.main_thread_id = threading.get_ident()
+
+    def _started_without_server(self) -> Experiment | None:
+        self.check_key()
+        return self.started_offline() if self.mode == "offline" else self._sdk.disabled_experiment()
+
+    def check_key(self) -> None:
+        """Refuse an experiment key that Comet would refuse.
+
+        Raises:
+            InvalidExperimentKeyError: With the key, and what is a legal one.
+        """
         key = self._plan.experiment_key
         if key is None or self.mode == "disabled":
             return
@@ -89,8 +99,8 @@ class Starter:
                 f"this one has {len(key)} characters."
             )
 
-    def _unavailable(self, cause: BaseException) -> Any:
-        server = server_of(self._sdk, self._plan)
+    def _unavailable(self, cause: BaseException) -> Experiment:
+        server = server_of(self._sdk, self._plan.host)
         text = masked(refusals.described(cause), self._log_filter.secrets)
         if self._plan.on_unavailable == "raise":
             raise ServerUnavailableError(
@@ -98,125 +108,165 @@ class Starter:
                 "runs, and its experiment is written to an archive."
             ) from None
         self.mode, self.cause = "offline", cause
-        experiment = self._started_offline()
+        experiment = self.started_offline()
         if self.mode == "offline":
             logger.warning(
                 "Comet at %s cannot be reached (%s): the experiment is written to an archive; %s.",
                 server,
                 text,
-                self._where_the_archive_goes(experiment),
+                self.where_the_archive_goes(experiment),
             )
         return experiment
 
-    def _started_offline(self) -> Any:
-        """Start an offline experiment, in another directory if need be; a disabled one where no disk takes it."""
+    def started_offline(self) -> Experiment:
+        """Start an offline experiment, in another directory if need be; a disabled one where none takes it."""
         self._layer.set({"COMET_START_ONLINE": "0"})
         problem: Exception | None = None
         for elsewhere in (False, True):
             try:
                 if elsewhere:
                     self._directory = tempfile.mkdtemp(prefix="comet-offline-")
-                return self._started()
+                started = self.started()
+                if started is not None:
+                    return started
             except Exception as error:
-                if not refusals.is_disk_trouble(error):
-                    raise
                 problem = error
-        logger.warning("This task has no Comet experiment: its archive cannot be written (%s).", problem)
+        text = masked(refusals.described(problem), self._log_filter.secrets) if problem is not None else "no experiment"
+        logger.warning("This task has no Comet experiment: its archive cannot be written (%s).", text)
         self.mode = "disabled"
         self._layer.set({"COMET_AUTO_LOG_DISABLE": "1", "COMET_EXPERIMENT_KEY": None})
-        return self._started()
+        return self._sdk.disabled_experiment()
 
-    def _where_the_archive_goes(self, experiment: Any) -> str:
+    def where_the_archive_goes(self, experiment: Experiment) -> str:
+        """Say where the archive of an offline experiment will be, and how to send it."""
         if self._plan.store_archive is not None:
             return "it is stored with the task's data when the task ends"
-        directory = getattr(experiment, "offline_directory", None) or "."
-        return f"to send it, run `{upload_command(f'{directory}/{experiment.get_key()}*.zip')}`"
+        return f"to send it, run `{upload_command(f'{offline_directory(experiment)}/{experiment.get_key()}*.zip')}`"
 
-    def _started(self) -> Any:
+    def started(self) -> Experiment | None:
+        """What `comet_ml.start` gives for the plan."""
         plan = self._plan
-        if self.mode == "disabled":
-            # `start` would ask the server about a key, which can stand in a file as well.
-            return self._sdk.Experiment(disabled=True)
-        arguments = comet.start_arguments(self._sdk, workspace=plan.workspace, project_name=plan.project_name)
+        arguments = self._sdk.start_arguments(workspace=plan.workspace, project_name=plan.project_name)
         if plan.experiment_key:
             arguments["experiment_key"] = plan.experiment_key
         if plan.login_kwargs.get("mode") is not None:
             arguments["mode"] = plan.login_kwargs["mode"]
         arguments["online"] = self.mode == "online"
         experiment = self._sdk.start(**arguments, experiment_config=self._config())
-        if "disable_auto_logging" in plan.login_kwargs and comet.setting(self._sdk, "comet.disable_auto_logging"):
+        if experiment is not None and plan.login_kwargs.get("disable_auto_logging"):
             # The SDK reads this setting when it is imported, and not again.
             experiment.disable_mp()
         return experiment
 
     def _config(self) -> Any:
-        config = self._sdk.ExperimentConfig(**self._plan.config_arguments())
+        config = self._sdk.experiment_config(self._plan.config_arguments())
         if self._directory is not None:
             config.offline_directory = self._directory
         # The SDK would log the file that calls `start`, and the command, as the experiment's code: this plugin's and
         # Flyte's. Where the function is in no file (a notebook), the SDK logs the notebook instead.
-        self._logs_code = getattr(config, "log_code", None)
+        self.logs_code = getattr(config, "log_code", None)
         if self._plan.source_file or self._plan.remote:
             config.log_code = False
         return config
 
-    def describe(self, experiment: Any) -> None:
-        """Log what Flyte knows: Others, name, source and inputs. No failure of it fails the task."""
-        plan = self._plan
-        try:
-            resumed = comet.is_resumed(experiment)
-            others = {**plan.others, "Created from": plan.login_kwargs.get("source") or "flyte"}
-            name = plan.name if not resumed and not self._has_name() else None
-            if self.mode == "online":
-                send_ahead(experiment, {**others, **({"Name": name} if name else {})})
-            experiment.log_others(others)
-            if name:
-                experiment.set_name(name)
-            if plan.source_file and (not resumed if self._logs_code is None else self._logs_code):
-                experiment.set_filename(plan.source_file)
-                experiment.log_code(file_name=plan.source_file)
-            parameters = plan.parameters(self._log_filter.secrets)
-            if parameters:
-                experiment.log_parameters(dict(parameters))
-        except Exception as error:
-            logger.warning(
-                "What Flyte knows about this task could not be logged to its Comet experiment: %s",
-                masked(f"{type(error).__name__}: {error}", self._log_filter.secrets),
-            )
-
-    def _has_name(self) -> bool:
-        named = [comet.setting(self._sdk, name) for name in ("comet.start.experiment_name", "comet.experiment_name")]
-        named += [self._plan.config_arguments().get("name"), self._layer.environ.get("COMET_START_EXPERIMENT_NAME")]
-        return any(isinstance(name, str) and name for name in named)
-
-    def announce(self, experiment: Any) -> None:
-        """Say in the log where the experiment is, in one line."""
-        if self.mode == "online":
-            logger.info("Comet experiment: %s", experiment.url)
-        elif self.mode == "offline" and self.cause is None:
-            asked_for = self._plan.remote or comet.setting(self._sdk, "comet.api_key")
-            logger.info(
-                "Comet experiment, offline%s; %s.%s",
-                "" if asked_for else " for want of an API key",
-                self._where_the_archive_goes(experiment),
-                "" if asked_for else " To go online, set COMET_API_KEY or run `comet login`.",
-            )
+    def refusal(self, error: BaseException) -> CometTrackingError | None:
+        """The error that stands for an exception of the SDK, if the server refused something by it; without the key."""
+        refused = refusals.refusal(
+            error,
+            server=server_of(self._sdk, self._plan.host),
+            workspace=self._plan.workspace,
+            project_name=self._plan.project_name,
+        )
+        return None if refused is None else type(refused)(masked(str(refused), self._log_filter.secrets))
 
 
-def server_of(sdk: Any, plan: SessionPlan) -> str:
-    """Address of the server that the SDK talks to."""
-    override = comet.setting(sdk, "comet.url_override") or plan.host
-    return str(override).removesuffix("/").removesuffix("/clientlib")
+class _Attempt:
+    """Login and start, in a thread that may be left behind.
 
-
-def raise_refusal(sdk: Any, plan: SessionPlan, error: BaseException, log_filter: SDKLogFilter) -> None:
-    """Raise the error that stands for an exception of the SDK, if the server refused something by it.
-
-    Raises:
-        CometTrackingError: A subclass that says what was refused, without the API key.
+    Attributes:
+        cause: Why there is no experiment online: an outage, whatever the SDK raised for it.
     """
-    refused: CometTrackingError | None = refusals.refusal(
-        error, server=server_of(sdk, plan), workspace=plan.workspace, project_name=plan.project_name
-    )
-    if refused is not None:
-        raise type(refused)(masked(str(refused), log_filter.secrets)) from None
+
+    def __init__(self, starter: Starter, log_in: Callable[[], list[BaseException]] | None) -> None:
+        self.cause: BaseException | None = None
+        self._starter = starter
+        self._log_in = log_in
+        self._experiment: Experiment | None = None
+        self._refused: CometTrackingError | None = None
+        self._left_behind = False
+        self._lock = threading.Lock()
+
+    def run(self, deadline: Deadline) -> Experiment | None:
+        """Run it within a deadline."""
+        call = self._starter._call
+        # Of its own, so that what it does after the deadline concerns nobody.
+        own = Call(call.before, call.outer)
+
+        def attempt() -> None:
+            with within(own):
+                self._attempt()
+
+        run_within(deadline.left, attempt, "comet-ml-start")
+        with self._lock:
+            if self.cause is None and self._refused is None and not self._finished:
+                self._left_behind = True
+                self.cause = TimeoutError(f"no answer within {SECONDS_TO_START:.0f} seconds")
+        return self._result()
+
+    def run_here(self) -> Experiment | None:
+        """Run it in this thread."""
+        self._attempt()
+        return self._result()
+
+    _finished = False
+
+    def _result(self) -> Experiment | None:
+        if self._refused is not None:
+            raise self._refused
+        return self._experiment if self.cause is None else None
+
+    def _attempt(self) -> None:
+        experiment, cause, refused = None, None, None
+        try:
+            experiment = self._started()
+        except CometTrackingError as error:
+            # The frames that it comes from have the API key in their variables, which some tools show.
+            refused = error.with_traceback(None)
+        except BaseException as error:
+            # Whatever the SDK raises here is no fault of the task.
+            cause = error.with_traceback(None)
+        with self._lock:
+            self._experiment, self.cause, self._refused = experiment, self.cause or cause, refused
+            self._finished, late = True, self._left_behind
+        if late and experiment is not None and not experiment.ended:
+            # The task runs with another one by now: this must not stay running in Comet.
+            experiment.end()
+
+    def _started(self) -> Experiment | None:
+        starter = self._starter
+        for error in self._log_in() if self._log_in is not None else ():
+            refused = starter.refusal(error)
+            if refused is not None:
+                raise refused from None
+            logger.debug("comet_ml.login logged %s", masked(repr(error), starter._log_filter.secrets))
+            if refusals.is_unreachable(error):
+                raise error
+        if not starter._plan.start or self._left_behind:
+            return None
+        starter.check_key()
+        with starter._log_filter.listening() as heard:
+            try:
+                experiment = starter.started()
+                # A mocked SDK may have nothing to give.
+                if experiment is None or experiment.alive:
+                    return experiment
+                # The next `start` would return it.
+                experiment.end()
+                error = heard[-1] if heard else RuntimeError("the experiment did not start")
+            except BaseException as raised:
+                error = raised
+        for cause in [error, *heard]:
+            refused = starter.refusal(cause)
+            if refused is not None:
+                raise refused from None
+        raise error

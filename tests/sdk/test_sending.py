@@ -192,14 +192,35 @@ def test_what_was_logged_last_arrives_last_though_the_server_is_slow(laptop: Com
 
 
 @pytest.mark.newest
-def test_a_message_that_the_sdk_forgets_to_send_again_is_in_an_archive(laptop: CometServer, tmp_path: Path) -> None:
-    # It marks one as failed after it has found the connection restored, and sends again what was marked until then.
+def test_a_value_that_falls_out_of_the_sdk_s_batch_is_in_an_archive(laptop: CometServer, tmp_path: Path) -> None:
     @track()
     def body() -> None:
         experiment = comet_ml.get_running_experiment()
+        batch = experiment.streamer.online_streamer.message_handler._message_batch_metrics
+        batch.append = lambda message: None
         experiment.log_metric("loss", 1)
-        experiment.streamer.online_streamer.message_handler.on_message_sent_callback(10**6, False, True, "reset")
-        experiment.streamer.server_connection_monitor._has_server_connection = True
 
     body()
     assert archived(tmp_path / "work", "loss") == 1
+
+
+def test_a_page_of_a_proxy_is_no_delivery(laptop: CometServer, tmp_path: Path) -> None:
+    @track()
+    def body() -> None:
+        laptop.faults.append(lambda request: (200, b"<html>Please log in</html>"))
+        for step in range(50):
+            comet_ml.get_running_experiment().log_metric("loss", step, step=step)
+
+    body()
+    assert archived(tmp_path / "work", "loss") == 50
+
+
+def test_a_parameter_that_is_logged_again_and_again_leaves_no_archive(laptop: CometServer, tmp_path: Path) -> None:
+    @track()
+    def body() -> None:
+        for epoch in range(20):
+            comet_ml.get_running_experiment().log_parameter("epoch", epoch)
+
+    body()
+    assert laptop.only_experiment.parameters["epoch"] == 19
+    assert not (tmp_path / "work" / ".cometml-runs").exists()

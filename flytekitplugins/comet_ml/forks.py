@@ -1,0 +1,26 @@
+"""Locks that a forked child finds free."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+
+def process_lock() -> Callable[[], AbstractContextManager[Any]]:
+    """Make a reentrant lock of the process. In a forked child it is a new one.
+
+    A thread that is not there any more may have held the old one.
+
+    Returns:
+        Gives the lock.
+    """
+    locks: dict[int, AbstractContextManager[Any]] = {}
+
+    def lock() -> AbstractContextManager[Any]:
+        # `setdefault` is atomic.
+        return locks.setdefault(os.getpid(), threading.RLock())
+
+    return lock

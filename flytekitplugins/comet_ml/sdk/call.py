@@ -1,0 +1,139 @@
+"""The experiments of one tracked call: which is running, which were opened, how long the body may wait for them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+
+class Call:
+    """A tracked call, as far as the SDK is concerned.
+
+    Attributes:
+        before: The experiment that was running in the process before the call.
+        outer: The experiment that was running in the context before the call: its caller's.
+        opened: Every experiment that was opened in the call, in the order of opening.
+        started: The experiment that the session started.
+        own: The same, or the first that the body opened where the session started none.
+        identity: What a bare `comet_ml.start` in the call means: workspace, project and experiment key.
+        first_arguments: Arguments of the first experiment that the body opens, where the session started none.
+        closed: Whether whatever is opened in the call is to be disabled.
+        seconds_to_wait: How long the body may wait for a server that takes nothing, in all.
+        on_open: Called with every experiment that is opened in the call, while the SDK makes it.
+        on_made: Called with every one that the SDK has made for the body.
+        streams: Standard output and error as they were before any call that runs.
+        told: What was said once, and need not be said again.
+    """
+
+    def __init__(self, before: Any, outer: Any) -> None:
+        self.before = before
+        self.outer = outer
+        self.opened: list[Any] = []
+        self.started: Any = None
+        self.own: Any = None
+        self.identity: dict[str, Any] = {}
+        self.first_arguments: dict[str, Any] = {}
+        self.closed = False
+        self.seconds_to_wait = 60.0
+        self.on_open: Callable[[Any], None] = lambda experiment: None
+        self.on_made: Callable[[Any], None] = lambda experiment: None
+        self.streams: dict[str, Any] = {}
+        self.told: set[str] = set()
+        self._running: Any = None
+        self._process = os.getpid()
+
+    @property
+    def running(self) -> Any:
+        """The running experiment: the newest that has not ended, or the last one that has; None before there is one."""
+        if self._running is not None and self._running.ended:
+            return next((each for each in reversed(self.opened) if not each.ended), self._running)
+        return self._running
+
+    @running.setter
+    def running(self, experiment: Any) -> None:
+        self._running = experiment
+        if experiment is not None and not any(experiment is other for other in self.opened):
+            self.opened.append(experiment)
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether the running experiment takes what is logged: not in a forked child, which has none of its threads."""
+        running = self.running
+        return running is not None and not running.ended and os.getpid() == self._process
+
+    @property
+    def in_forked_child(self) -> bool:
+        """Whether this is a child that the body has forked."""
+        return os.getpid() != self._process
+
+    @property
+    def key_is_taken(self) -> bool:
+        """Whether an experiment with the task's key was opened in this process."""
+        key = self.identity.get("experiment_key")
+        return not self.in_forked_child and any(each.get_key() == key for each in self.opened)
+
+    def forget(self, experiment: Any) -> None:
+        """Take an experiment out of the call, such as one that found no server."""
+        self.opened[:] = [each for each in self.opened if each is not experiment]
+        if self._running is experiment:
+            self._running = self.opened[-1] if self.opened else None
+
+    @contextmanager
+    def set_aside(self) -> Iterator[None]:
+        """Open another experiment beside the running one, which lives on; it is the running one again if that fails."""
+        aside, self._running = self._running, None
+        try:
+            yield
+        finally:
+            opened = self._running
+            if opened is None or opened.ended or not getattr(opened, "alive", True):
+                self._running = aside
+
+    def experiment_of(self, experiment: Any) -> bool:
+        """Whether an experiment was opened in this call, under this object or under another of the same experiment."""
+        return any(vars(each) is vars(experiment) for each in self.opened)
+
+
+current: ContextVar[Call | None] = ContextVar("tracked_call", default=None)
+"""The call that the context belongs to."""
+
+calls: list[Call] = []
+"""All tracked calls that run, in the order in which they began."""
+
+direct: ContextVar[bool] = ContextVar("direct_use_of_the_sdk", default=False)
+"""Whether this plugin itself uses the SDK, whose functions do then what they do without us."""
+
+
+def nearest() -> Call | None:
+    """The context's call; in a context without one, as in a thread that a call started, the newest."""
+    # The settings in force there, the experiment's key among them, are the newest call's too.
+    return current.get() or next(reversed(calls), None)
+
+
+def call_of(experiment: Any) -> Call | None:
+    """The tracked call that an experiment was opened in; None for one of no call."""
+    return next((call for call in reversed(calls) if call.experiment_of(experiment)), None)
+
+
+@contextmanager
+def directly() -> Iterator[None]:
+    """Use the SDK's functions as they are without this plugin, while the block runs."""
+    token = direct.set(True)
+    try:
+        yield
+    finally:
+        direct.reset(token)
+
+
+@contextmanager
+def within(call: Call | None) -> Iterator[None]:
+    """Belong to a call while the block runs, as a thread does that the call has started."""
+    before = current.get()
+    current.set(call)
+    try:
+        yield
+    finally:
+        current.set(before)

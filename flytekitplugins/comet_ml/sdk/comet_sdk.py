@@ -1,0 +1,226 @@
+"""The Comet SDK as the session sees it: one adapter, for the real SDK or for what a test has put in its place."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from types import FunctionType, ModuleType
+from typing import Any
+
+from ..errors import InvalidOptionError
+from ..log import logger
+from . import constructors, patches, running_experiment
+from .call import Call
+from .protocols import Experiment, StoredExperiment
+
+_ON = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+
+
+class CometSDK:
+    """The Comet SDK.
+
+    Attributes:
+        is_real: Whether a login would be the SDK's own, and reach a server.
+    """
+
+    is_real = True
+
+    def __init__(self, comet_ml: Any) -> None:
+        self._comet_ml = comet_ml
+        self._config: Any = None
+
+    @classmethod
+    def of(cls, comet_ml: Any) -> CometSDK:
+        """The adapter for the `comet_ml` module, or for what a test has put in its place."""
+        if type(comet_ml) is not ModuleType:
+            return MockedSDK(comet_ml)
+        sdk = cls(comet_ml)
+        sdk.is_real = isinstance(sdk.login, FunctionType)
+        return sdk
+
+    # Settings
+
+    def setting(self, name: str) -> Any:
+        """A setting as the SDK itself would read it: environment, `.env`, configuration files, default.
+
+        Args:
+            name: Dotted name, such as ``comet.auto_log.disable``.
+
+        Returns:
+            The value; None where it is not set or this SDK has no such setting.
+        """
+        try:
+            return (self._config or self._comet_ml.get_config())[name]
+        except (AttributeError, KeyError):
+            return None
+
+    @contextmanager
+    def one_reading(self) -> Iterator[None]:
+        """Look settings up in one reading of the configuration files while this runs; the SDK reads them each time."""
+        self._config = self._comet_ml.get_config()
+        try:
+            yield
+        finally:
+            self._config = None
+
+    def is_on(self, name: str, environ: Mapping[str, str]) -> bool | None:
+        """A yes-or-no setting, or None where it is not set. An SDK without that setting has it from the environment."""
+        text = environ.get(name.replace(".", "_").upper(), "").strip().lower()
+        if text:
+            return _ON.get(text)
+        value = self.setting(name)
+        return value if isinstance(value, bool) else None
+
+    def check_settings(self, settings: Mapping[str, Any]) -> None:
+        """Refuse settings in force that the SDK cannot read: every later look at one of them would raise.
+
+        Args:
+            settings: The decorator's keywords that are settings.
+
+        Raises:
+            InvalidOptionError: With the setting and what was given.
+        """
+        if not settings:
+            return
+        config = self._config or self._comet_ml.get_config()
+        for key in list(config.keys()):
+            name = key.removeprefix("comet.").replace(".", "_")
+            if name in settings and name != "api_key":
+                try:
+                    config[key]
+                except Exception as error:  # everett's, which is no dependency of ours
+                    raise InvalidOptionError(
+                        f"comet_ml_login: {name}={settings[name]!r} is no value of the Comet setting {key!r}: {error}"
+                    ) from None
+
+    def names_server(self, environ: Mapping[str, str]) -> bool:
+        """Whether the user's environment or configuration files say which Comet server to talk to."""
+        if environ.get("COMET_URL_OVERRIDE"):
+            return True
+        try:
+            origin = (self._config or self._comet_ml.get_config()).get_config_origin("comet.url_override")
+        except AttributeError:
+            return False
+        return origin is not None
+
+    def embedded_server(self, api_key: object) -> str | None:
+        """The address of the server that an API key carries (``KEY*base64``), if it does."""
+        if not isinstance(api_key, str) or "*" not in api_key:
+            return None
+        try:
+            parsed = importlib.import_module("comet_ml.api_key.comet_api_key").parse_api_key(api_key)
+        except (ImportError, AttributeError, ValueError):
+            return None
+        return str(parsed.base_url) if parsed is not None and parsed.base_url else None
+
+    def forget_clients(self) -> None:
+        """Drop the REST clients that the SDK keeps by API key: they stay with the server of their time."""
+        try:
+            self._comet_ml.api.get_instance.cache_clear()
+        except AttributeError:
+            logger.debug("This comet-ml keeps no REST clients, or keeps them elsewhere.")
+        try:
+            importlib.import_module("comet_ml.connection.http_session").THREAD_SESSIONS.__dict__.clear()
+        except (AttributeError, ImportError):
+            logger.debug("This comet-ml keeps no HTTP sessions of a thread, or keeps them elsewhere.")
+
+    # Experiments
+
+    @property
+    def login(self) -> Any:
+        """`comet_ml.login`, or `comet_ml.init` on an SDK without it."""
+        return self._comet_ml.login if hasattr(self._comet_ml, "login") else self._comet_ml.init
+
+    def start_arguments(self, *, workspace: str, project_name: str) -> dict[str, Any]:
+        """Workspace and project under the names that this SDK's `start` has for them (``project`` in 3.43)."""
+        parameters = constructors.parameters_of(self._comet_ml.start)
+        named_project = "project" in parameters and "project_name" not in parameters
+        return {"workspace": workspace, "project" if named_project else "project_name": project_name}
+
+    def start(self, **arguments: Any) -> Experiment | None:
+        """`comet_ml.start`; a mocked one may have nothing to give."""
+        experiment: Experiment | None = self._comet_ml.start(**arguments)
+        return experiment
+
+    def disabled_experiment(self) -> Experiment:
+        """An experiment that takes every call and does nothing: no server is asked about its key."""
+        experiment: Experiment = self._comet_ml.Experiment(disabled=True)
+        return experiment
+
+    def experiment_config(self, arguments: Mapping[str, Any]) -> Any:
+        """A `comet_ml.ExperimentConfig`."""
+        return self._comet_ml.ExperimentConfig(**arguments)
+
+    def is_valid_experiment_key(self, key: str) -> bool:
+        """Whether Comet accepts a text as a key, as far as the SDK knows."""
+        return bool(self._comet_ml.is_valid_experiment_key(key))
+
+    def running(self) -> Experiment | None:
+        """The running experiment of this context."""
+        experiment: Experiment | None = self._comet_ml.get_running_experiment()
+        return experiment
+
+    def stored(self, key: str) -> StoredExperiment:
+        """An experiment as the server has it.
+
+        Args:
+            key: Its key.
+        """
+        experiment: StoredExperiment = self._comet_ml.APIExperiment(previous_experiment=key)
+        return experiment
+
+    # Calls
+
+    def call(self) -> AbstractContextManager[Call]:
+        """Give the context experiments of its own while the block runs, and put the patches in force."""
+        patches.apply()
+        return running_experiment.own_call(self._comet_ml)
+
+    def can_join(self) -> bool:
+        """Whether this SDK's `Experiment()` can continue an experiment that exists."""
+        return constructors.can_join()
+
+
+class MockedSDK(CometSDK):
+    """What a test has put in the place of `comet_ml`: nothing in it is patched, and its environment alone counts."""
+
+    is_real = False
+
+    def setting(self, name: str) -> Any:
+        """What the mock says."""
+        try:
+            return self._comet_ml.get_config(name)
+        except (AttributeError, KeyError):
+            return None
+
+    @contextmanager
+    def one_reading(self) -> Iterator[None]:
+        """Nothing is read."""
+        yield
+
+    def is_on(self, name: str, environ: Mapping[str, str]) -> bool | None:
+        """What the environment that the test gives says."""
+        return _ON.get(environ.get(name.replace(".", "_").upper(), "").strip().lower())
+
+    def check_settings(self, settings: Mapping[str, Any]) -> None:
+        """A mock takes every setting."""
+
+    def call(self) -> AbstractContextManager[Call]:
+        """Give the context experiments of its own while the block runs."""
+        return running_experiment.own_call(self._comet_ml)
+
+    def can_join(self) -> bool:
+        """A mock joins nothing."""
+        return False
+
+
+def sdk_of_process() -> CometSDK:
+    """The adapter for the installed SDK, for the commands."""
+    return CometSDK.of(importlib.import_module("comet_ml"))
+
+
+def offline_directory(experiment: Experiment) -> str:
+    """The directory that an offline experiment writes its archive to."""
+    return str(getattr(experiment, "offline_directory", None) or os.curdir)

@@ -1,0 +1,87 @@
+"""The SDK's HTTP sessions: what counts as an answer of Comet, and where a request may go.
+
+All requests of the SDK go through sessions that one function makes. Each gets a hook on its answers (`requests`' public
+`hooks`), which sees every answer before the SDK does.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+
+_PATHS = ("/clientlib/", "/api/rest/")
+_DOWNLOADS = ("asset", "artifact", "download", "model", "image", "output", "code", "symlink")
+"""Parts of the paths whose answers are people's own files."""
+
+
+class NotCometError(requests.ConnectionError):
+    """Something between us and Comet has answered in its place. For the SDK, the connection is lost."""
+
+
+def checked_session(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> requests.Session:
+    """Make a session that takes no answer for Comet's that is none."""
+    session: requests.Session = wrapped(*args, **kwargs)
+    session.hooks["response"].append(check_answer)
+    return session
+
+
+def check_answer(response: requests.Response, *args: Any, **kwargs: Any) -> None:
+    """Refuse an answer that cannot be Comet's.
+
+    A proxy or a captive portal answers 200 with a page of its own; the SDK would take that for delivered. And a
+    redirect to another origin would take the API key there, in the body and in the headers.
+
+    Raises:
+        NotCometError: With the server that has answered.
+    """
+    request = response.request
+    asked = urlsplit(request.url or "")
+    if response.is_redirect:
+        target = urlsplit(urljoin(request.url or "", response.headers["location"]))
+        if (target.scheme, target.netloc) != (asked.scheme, asked.netloc):
+            raise NotCometError(
+                f"{asked.scheme}://{asked.netloc} sends to another place, {target.scheme}://{target.hostname}, where "
+                "the API key must not go",
+                response=None,
+                request=request,
+            )
+        return
+    fetches = request.method == "GET" and any(part in asked.path for part in _DOWNLOADS)
+    if not response.ok or fetches or not any(path in asked.path for path in _PATHS):
+        return
+    if response.content and not _is_json(response):
+        raise NotCometError(
+            f"{asked.scheme}://{asked.netloc} has answered with something that is not Comet's: a page of a proxy?",
+            request=request,
+        )
+
+
+def _is_json(response: requests.Response) -> bool:
+    try:
+        json.loads(response.content)
+    except ValueError:
+        return False
+    return True
+
+
+def report(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Let the SDK report its failures to Comet, unless an experiment of this process is on a server of the user's.
+
+    The SDK does not while the settings name that server. But an upload can fail later, when they are again those of
+    the process: the report, with the API key in it, would go to Comet's own service.
+    """
+    if not _own_server:
+        wrapped(*args, **kwargs)
+
+
+def keep_reports_home() -> None:
+    """Report nothing to Comet's own service from now on: an experiment of this process is on another server."""
+    if not _own_server:
+        _own_server.append(True)
+
+
+# For good: there is no telling when the last upload has failed.
+_own_server: list[bool] = []

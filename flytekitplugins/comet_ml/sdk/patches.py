@@ -1,0 +1,127 @@
+"""Every replacement in the Comet SDK: one table, put in force once in the life of a process.
+
+A row names what is wrapped, the wrapper, and what is done where an SDK does not have it. Outside of a tracked call a
+wrapper calls what it wraps, and nothing else. Nothing is ever taken off again: other code may have wrapped ours.
+"""
+
+from __future__ import annotations
+
+import importlib
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any
+
+import wrapt
+
+from ..log import logger
+from . import constructors, http, offline_calls, running_experiment, sending, threads, waiting
+
+Wrapper = Callable[[Any, Any, Any, Any], Any]
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A row of the table.
+
+    Attributes:
+        module: Module of the SDK.
+        name: Dotted name in it.
+        wrapper: Called with the wrapped function, the instance, and the arguments.
+        otherwise: What is done where this SDK does not have it.
+    """
+
+    module: str
+    name: str
+    wrapper: Wrapper
+    otherwise: str
+
+
+PATCHES = (
+    Patch("comet_ml", "start", constructors.start, "start() opens what the SDK opens"),
+    Patch("comet_ml._online", "Experiment.__init__", constructors.experiment, "Experiment() ends the task's own"),
+    Patch(
+        "comet_ml._online", "ExistingExperiment.__init__", constructors.existing_experiment, "it ends the task's own"
+    ),
+    Patch("comet_ml.experiment", "CometExperiment.flush", waiting.flush, "flush() waits as long as the SDK does"),
+    Patch("comet_ml.experiment", "CometExperiment.end", waiting.end, "end() waits as long as the SDK does"),
+    Patch(
+        "comet_ml.streamer.online",
+        "OnlineStreamer.wait_for_finish",
+        sending.wait_for_finish,
+        "the end waits as long as the SDK does, and keeps an archive only if the connection was lost",
+    ),
+    Patch(
+        "comet_ml.streamer.handlers.online_handler",
+        "OnlineMessageHandler._process_rest_api_send",
+        sending.note_parameters,
+        "a parameter that was logged twice leaves an archive",
+    ),
+    Patch("comet_ml.streamer.offline", "OfflineStreamer._abort_processing", sending.wake, "the end takes 0.8 s longer"),
+    Patch(
+        "comet_ml.connection.http_session",
+        "get_http_session",
+        http.checked_session,
+        "a page that is not Comet's counts as delivered, and redirects are followed",
+    ),
+    Patch(
+        "comet_ml.thread_pool",
+        "ConcurrentThreadPoolExecutor.__init__",
+        threads.leave_at_exit,
+        "an upload that hangs keeps the process alive",
+    ),
+    Patch("comet_ml.connection", "Reporting.report", http.report, "reports of failures may go to Comet's own service"),
+    *(
+        Patch("comet_ml.offline", f"OfflineExperiment.{name}", wrapper, "it raises NotImplementedError")
+        for name, wrapper in offline_calls.WRAPPERS.items()
+    ),
+)
+"""Every row. `tests/sdk/test_contract.py` fails when the SDK drops one."""
+
+_lock = threading.RLock()
+
+
+def apply() -> None:
+    """Put the table in force, all of it or nothing; rows that are in force stay as they are."""
+    with _lock:
+        done: list[tuple[Any, str, Any]] = []
+        try:
+            for patch in PATCHES:
+                found = _find(patch)
+                if found is None:
+                    logger.debug("This comet-ml has no %s.%s: %s.", patch.module, patch.name, patch.otherwise)
+                    continue
+                parent, attribute, original = found
+                # A test may have put something in its place, which stays; and other code may have wrapped ours.
+                if isinstance(original, (FunctionType, staticmethod)) and not _is_ours(original):
+                    wrapt.apply_patch(parent, attribute, wrapt.FunctionWrapper(original, patch.wrapper))
+                    done.append((parent, attribute, original))
+            running_experiment.answer_by_context()
+        except BaseException:
+            for parent, attribute, original in reversed(done):
+                setattr(parent, attribute, original)
+            raise
+
+
+def in_force() -> list[Patch]:
+    """The rows that the installed SDK has, and that are in force."""
+    found = [(patch, _find(patch)) for patch in PATCHES]
+    return [patch for patch, place in found if place is not None and isinstance(place[2], wrapt.FunctionWrapper)]
+
+
+def _is_ours(function: Any) -> bool:
+    while function is not None:
+        if isinstance(function, wrapt.FunctionWrapper):
+            return True
+        function = getattr(function, "__wrapped__", None)
+    return False
+
+
+def _find(patch: Patch) -> tuple[Any, str, Any] | None:
+    try:
+        module = importlib.import_module(patch.module)
+        parent, attribute, original = wrapt.resolve_path(module, patch.name)
+    except (ImportError, AttributeError):
+        return None
+    return parent, attribute, original

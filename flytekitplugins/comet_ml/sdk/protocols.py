@@ -1,0 +1,70 @@
+"""What is used of the SDK's experiments: the SDK has no types for type checkers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+
+class Experiment(Protocol):
+    """A `comet_ml.CometExperiment`, online, offline or disabled."""
+
+    alive: bool
+    ended: bool
+    disabled: bool
+
+    @property
+    def url(self) -> str | None:
+        """Its address in Comet; None offline."""
+
+    def get_key(self) -> str:
+        """Its experiment key."""
+
+    def get_name(self) -> str | None:
+        """Its name, if it was given one in this process."""
+
+    def get_other(self, name: str) -> Any:
+        """An Other that was logged in this process; `KeyError` without one."""
+
+    def set_name(self, name: str) -> None:
+        """Give it a name."""
+
+    def add_tags(self, tags: Sequence[str]) -> None:
+        """Add tags."""
+
+    def set_filename(self, fname: str) -> None:
+        """Say which file its code stands in."""
+
+    def log_code(self, file_name: str) -> Any:
+        """Log a source file."""
+
+    def log_others(self, dictionary: Mapping[str, Any]) -> None:
+        """Log Others."""
+
+    def log_parameters(self, parameters: Mapping[str, Any]) -> None:
+        """Log parameters."""
+
+    def log_asset_data(self, data: Any, name: str, overwrite: bool = False) -> Any:
+        """Log a text as an asset."""
+
+    def end(self) -> None:
+        """End it."""
+
+    def disable_mp(self) -> None:
+        """Switch its automatic logging off."""
+
+
+class StoredExperiment(Protocol):
+    """A `comet_ml.APIExperiment`: an experiment as the server has it."""
+
+    def get_others_summary(self) -> Sequence[Mapping[str, Any]] | None:
+        """Its Others: ``name`` and ``valueCurrent``."""
+
+    def get_state(self) -> str:
+        """``running``, ``finished`` or ``crashed``."""
+
+    def set_state(self, state: str) -> Any:
+        """Set the state."""
+
+    def log_other(self, key: str, value: Any) -> Any:
+        """Log an Other."""

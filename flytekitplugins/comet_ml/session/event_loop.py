@@ -1,0 +1,49 @@
+"""Beside the event loop: the start and the end of a session in an async task hold no other coroutine up."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+from collections.abc import Callable
+from typing import Any
+
+
+async def beside_the_loop(step: Callable[[], Any]) -> None:
+    """Run a step in a thread, with this context, so that other coroutines go on; what it sets in the context stays."""
+    context = contextvars.copy_context()
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+
+    def run() -> None:
+        error: BaseException | None = None
+        try:
+            context.run(step)
+        except BaseException as raised:
+            error = raised
+        loop.call_soon_threadsafe(_settle, done, error)
+
+    thread = threading.Thread(target=run, name="comet-ml-session", daemon=True)
+    thread.start()
+    try:
+        await asyncio.shield(done)
+    except asyncio.CancelledError:
+        # Whoever cancels the task waits for its end: what has been begun is finished.
+        thread.join()
+        raise
+    for variable in context:
+        value = context[variable]
+        if variable.get(_UNSET) is not value:
+            variable.set(value)
+
+
+_UNSET: Any = object()
+
+
+def _settle(done: asyncio.Future[None], error: BaseException | None) -> None:
+    if done.done():
+        return
+    if error is None:
+        done.set_result(None)
+    else:
+        done.set_exception(error)

@@ -1,0 +1,174 @@
+"""Opening a session's experiment: settings in force, key and server found, login, start."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..sdk import http
+from ..sdk.call import Call
+from ..sdk.comet_sdk import CometSDK
+from ..sdk.experiments import is_offline, is_resumed, silence_state
+from ..sdk.keywords import settings_of
+from ..sdk.protocols import Experiment
+from ..sdk.redaction import SDKLogFilter, masked, spellings
+from ..sdk.sending import SHORT_TIMEOUTS, be_patient
+from ..sdk.settings import SettingsLayer, variable
+from .describe import announce, describe
+from .guard import guarded
+from .login import log_in
+from .plan import Mode, SessionPlan
+from .server import COMET_HOSTS, login_settings, server_of, server_settings
+from .start import Starter
+
+_COMMAND_LINE = "COMET_AUTO_LOG_CLI_ARGUMENTS"
+
+
+class Opening:
+    """Opens the experiment that a plan asks for.
+
+    Attributes:
+        experiment: The experiment that was started; None before, and without `start`.
+        mode: Whether it is sent, written to an archive, or disabled.
+        cause: Why an experiment that should be sent is written to an archive; None if it need not be.
+        server_elsewhere: The address of the server, where it is not Comet's own.
+    """
+
+    def __init__(
+        self,
+        sdk: CometSDK,
+        plan: SessionPlan,
+        environ: MutableMapping[str, str],
+        layer: SettingsLayer,
+        log_filter: SDKLogFilter,
+        call: Call,
+    ) -> None:
+        self.experiment: Experiment | None = None
+        self.mode: Mode = "online"
+        self.cause: BaseException | None = None
+        self.server_elsewhere: str | None = None
+        self._sdk = sdk
+        self._plan = plan
+        self._environ = environ
+        self._layer = layer
+        self._log_filter = log_filter
+        self._call = call
+
+    def open(self) -> None:
+        """Put the settings in force, log in and start, as far as the mode needs it."""
+        plan = self._plan
+        impatient = {name: value for name, value in SHORT_TIMEOUTS.items() if name not in self._environ}
+        self._layer.set(impatient)
+        with self._sdk.one_reading():
+            arguments = self._put_settings_in_force()
+            if self.mode == "online":
+                self._find_key_and_server(arguments)
+            wants_check = self.mode == "online" and self._wants_check(arguments)
+
+        def check() -> list[BaseException]:
+            heard = log_in(self._sdk, arguments, self._layer, self._log_filter)
+            if arguments.get("api_key"):
+                # `login` leaves the key nowhere, and neither `start` nor child processes would find it.
+                self._layer.set({variable("api_key"): arguments["api_key"]})
+            return heard
+
+        if self.mode == "online" and not plan.remote and not self._has_key(arguments):
+            if wants_check:
+                # Somebody may be asked for a key, and then has one.
+                check()
+                wants_check = False
+            if plan.start and not self._has_key(arguments):
+                self.mode = "offline"
+        starter = Starter(self._sdk, plan, self.mode, self._layer, self._log_filter, self._call)
+        self.experiment = starter.start(check if wants_check else None)
+        self.mode, self.cause = starter.mode, starter.cause
+        for name in impatient:
+            self._layer.forget(name)
+        self._bind_server()
+        if self.experiment is not None:
+            self._call.own = self._call.started = self.experiment
+            self._describe(self.experiment, starter)
+
+    def _put_settings_in_force(self) -> dict[str, Any]:
+        plan, arguments = self._plan, self._plan.login_arguments()
+        self._layer.set(login_settings(arguments))
+        before = self._call.before
+        if before is not None and self._environ.get("COMET_EXPERIMENT_KEY") == before.get_key():
+            # The key of the experiment that is set aside.
+            self._layer.set({"COMET_EXPERIMENT_KEY": None})
+        if not plan.log_command_line and not self._environ.get(_COMMAND_LINE):
+            self._layer.set({_COMMAND_LINE: "0"})
+        self._sdk.check_settings(settings_of(plan.login_kwargs))
+        self.mode = self._requested_mode()
+        if self.mode == "disabled":
+            self._layer.set({"COMET_AUTO_LOG_DISABLE": "1", "COMET_EXPERIMENT_KEY": None})
+        elif self.mode == "offline":
+            self._layer.set({"COMET_START_ONLINE": "0"})
+        self._protect(self._configured_key())
+        return arguments
+
+    def _find_key_and_server(self, arguments: dict[str, Any]) -> None:
+        api_key = self._configured_key()
+        if self._plan.credentials is not None:
+            api_key = arguments["api_key"] = self._plan.credentials()
+            self._protect(api_key)
+        kwargs = self._plan.login_kwargs
+        self._layer.set(server_settings(self._sdk, self._plan.host, api_key, kwargs, self._environ))
+        self._sdk.forget_clients()
+
+    def _configured_key(self) -> object:
+        return self._plan.login_kwargs.get("api_key") or self._sdk.setting("comet.api_key")
+
+    def _has_key(self, arguments: dict[str, Any]) -> bool:
+        return bool(arguments.get("api_key") or self._configured_key())
+
+    def _wants_check(self, arguments: dict[str, Any]) -> bool:
+        """Whether there is something to check; without a key, the SDK would stop in a notebook and ask for one."""
+        asked_for = self._plan.login_kwargs.get("force") or self._plan.login_kwargs.get("anonymous")
+        return bool(self._has_key(arguments) or asked_for or not self._sdk.is_real)
+
+    def _protect(self, api_key: object) -> None:
+        """Keep a key out of the log and the experiment's data."""
+        if isinstance(api_key, str):
+            self._log_filter.secrets |= spellings(api_key)
+
+    def _requested_mode(self) -> Mode:
+        if not self._plan.primary and self._plan.rank is None:
+            return "disabled"
+        disabled = self._plan.config_arguments().get("disabled")
+        if disabled if disabled is not None else self._sdk.is_on("comet.auto_log.disable", self._environ):
+            return "disabled"
+        online = self._plan.login_kwargs.get("online")
+        if (online if online is not None else self._sdk.is_on("comet.start.online", self._environ)) is False:
+            return "offline"
+        return "online"
+
+    def _bind_server(self) -> None:
+        server = server_of(self._sdk, self._plan.host)
+        if urlsplit(server).hostname not in COMET_HOSTS:
+            self.server_elsewhere = server
+            http.keep_reports_home()
+
+    def _describe(self, experiment: Experiment, starter: Starter) -> None:
+        created = self.mode == "online" and not is_resumed(experiment)
+        if self._plan.primary or created:
+            # The rank that comes first, whichever it is, names it.
+            describe(experiment, self._sdk, self._plan, starter, self._layer, self._log_filter)
+        if self._plan.primary:
+            announce(experiment, self._sdk, self._plan, starter)
+        else:
+            silence_state(experiment)
+        if self.mode == "online":
+            self._be_patient(experiment)
+
+    def _be_patient(self, experiment: Experiment) -> None:
+        if is_offline(experiment) or not self._sdk.is_real:
+            return
+        with (
+            self._sdk.one_reading(),
+            guarded("Comet's timeouts stay short", lambda text: masked(text, self._log_filter.secrets)),
+        ):
+            timeouts = {kind: float(self._sdk.setting(f"comet.timeout.{kind}")) for kind in ("http", "api")}
+            retries, factor = (self._sdk.setting(f"comet.http_session.retry_{n}") for n in ("total", "backoff_factor"))
+            be_patient(experiment, timeouts, int(retries or 0), float(factor or 0))

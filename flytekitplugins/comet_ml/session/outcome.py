@@ -1,0 +1,141 @@
+"""How a task ended: found out, and told to Comet."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+
+from ..names import (
+    FLYTE_ERROR_MESSAGE,
+    FLYTE_ERROR_TYPE,
+    FLYTE_FAILED_RANK,
+    FLYTE_STATUS,
+    crashed,
+    marked,
+)
+from ..sdk.comet_sdk import CometSDK
+from ..sdk.experiments import is_offline
+from ..sdk.protocols import Experiment, StoredExperiment
+from ..sdk.redaction import SDKLogFilter, masked
+from .guard import guarded, text_of
+from .life_cycle import Outcome
+from .plan import SessionPlan
+
+_MESSAGE_LENGTH = 1000
+_NONE = "-"
+"""What takes the place of an earlier attempt's error: an Other can be replaced, and not taken away."""
+
+
+def outcome_of(error: BaseException | None) -> Outcome:
+    """How a task ended that raised this, or nothing; `sys.exit()` and `sys.exit(0)` are no failure."""
+    if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
+        return Outcome("finished")
+    # A sibling has failed, or somebody has stopped it.
+    return Outcome("terminated" if isinstance(error, asyncio.CancelledError) else "failed", error)
+
+
+class Report:
+    """Tells Comet how a task ended.
+
+    Args:
+        sdk: The SDK.
+        plan: What the session was to do.
+        log_filter: The session's filter on the SDK's log, which knows what must not be logged.
+    """
+
+    def __init__(self, sdk: CometSDK, plan: SessionPlan, log_filter: SDKLogFilter) -> None:
+        self._sdk = sdk
+        self._plan = plan
+        self._log_filter = log_filter
+
+    def log(self, experiment: Experiment, outcome: Outcome, resumed: bool) -> None:
+        """Log the outcome to an experiment that has not ended, if it is one to be told."""
+        if not outcome.crashed and not self._says_so(experiment, resumed):
+            return
+        if outcome.status == "terminated" and self._plan.rank is not None and self._failures(experiment):
+            # The other ranks are terminated when one fails: its error is the one to show.
+            return
+        experiment.log_others(self.others(outcome, resumed))
+        if outcome.error is not None and outcome.status == "failed":
+            text = self._told(traceback_of(outcome.error))
+            experiment.log_asset_data(text, name=marked(self._plan.mark, "traceback.txt"), overwrite=True)
+
+    def others(self, outcome: Outcome, resumed: bool = False) -> dict[str, str]:
+        """The Others that say how the task ended.
+
+        Args:
+            outcome: How it ended.
+            resumed: Whether an earlier attempt may have logged its own error.
+        """
+        others: dict[str, str] = {FLYTE_STATUS: outcome.status}
+        if outcome.error is not None:
+            others[FLYTE_ERROR_TYPE] = type(outcome.error).__name__
+            others[FLYTE_ERROR_MESSAGE] = self._told(text_of(outcome.error))[:_MESSAGE_LENGTH]
+        elif resumed:
+            others |= {FLYTE_ERROR_TYPE: _NONE, FLYTE_ERROR_MESSAGE: _NONE}
+        if outcome.crashed and self._plan.run is not None and not self._plan.primary:
+            others[FLYTE_FAILED_RANK] = f"{self._plan.rank} (run {self._plan.run})"
+        return {marked(self._plan.mark, name): value for name, value in others.items()}
+
+    def set_state(self, experiment: Experiment, outcome: Outcome, resumed: bool) -> None:
+        """Set the state that Comet shows, of an experiment that has ended.
+
+        The SDK reports a crash only through `sys.excepthook`, and every other end as "finished".
+        """
+        stored = self._stored(experiment)
+        if outcome.crashed or (self._plan.mark and self._failures(experiment)) or self._another_rank_failed(experiment):
+            stored.set_state("crashed")
+        elif self._plan.primary and (resumed or self._plan.rank is None) and stored.get_state() == "crashed":
+            # An earlier attempt, or a child process of the task: the task's own outcome wins.
+            stored.set_state("finished")
+
+    def correct(self, experiment: Experiment, outcome: Outcome) -> None:
+        """Change what an experiment says that has ended, online."""
+        if is_offline(experiment) or experiment.disabled:
+            return
+        stored = self._stored(experiment)
+        for name, value in self.others(outcome, resumed=True).items():
+            stored.log_other(name, value)
+        failed = outcome.crashed or (self._plan.mark and self._failures(experiment))
+        stored.set_state("crashed" if failed else "finished")
+
+    def _told(self, text: str) -> str:
+        # A name of a file that is no UTF-8 has surrogates, on which the SDK's sender dies, and its end waits for it.
+        return masked(text, self._log_filter.secrets).encode("utf-8", "backslashreplace").decode()
+
+    def _says_so(self, experiment: Experiment, resumed: bool) -> bool:
+        """Whether a success is logged: where an earlier run, or another node, may have logged something else."""
+        if not self._plan.primary or not (resumed or self._plan.mark):
+            return False
+        failed = False
+        with guarded("It is not known whether another rank has failed", self._told):
+            failed = self._another_rank_failed(experiment)
+        return not failed
+
+    def _another_rank_failed(self, experiment: Experiment) -> bool:
+        """Whether another rank has failed in this run: the primary one may have come to its end before it hears."""
+        if self._plan.run is None or not self._plan.primary or is_offline(experiment):
+            return False
+        others = self._stored(experiment).get_others_summary() or ()
+        name, run = marked(self._plan.mark, FLYTE_FAILED_RANK), f"(run {self._plan.run})"
+        return any(other["name"] == name and str(other["valueCurrent"]).endswith(run) for other in others)
+
+    def _failures(self, experiment: Experiment) -> list[str]:
+        """The Others by which a node or a rank has said that it failed, in an experiment that several share."""
+        others = self._stored(experiment).get_others_summary() or ()
+        return [
+            str(other["name"])
+            for other in others
+            if str(other["name"]).endswith(FLYTE_STATUS) and crashed(other["valueCurrent"])
+        ]
+
+    def _stored(self, experiment: Experiment) -> StoredExperiment:
+        return self._sdk.stored(experiment.get_key())
+
+
+def traceback_of(error: BaseException) -> str:
+    """The traceback of an exception of whatever make."""
+    try:
+        return "".join(traceback.format_exception(error))
+    except BaseException as problem:
+        return f"{type(error).__name__}: (no traceback: to format it raised {type(problem).__name__})"
