@@ -14,8 +14,7 @@ import inspect
 import os
 import types
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, Protocol
 
 from flytekit import Secret
 from flytekit.core import python_function_task
@@ -29,7 +28,17 @@ from ..names import LINK_TYPE_KEY
 from ..options import Options
 from .tasks import introduce_tasks, maps_over, request_secret
 
-Tracking = Callable[[tuple[Any, ...], Mapping[str, Any]], AbstractContextManager[Any]]
+
+class Around(Protocol):
+    """A context manager for ``with`` and for ``async with``."""
+
+    def __enter__(self) -> Any: ...
+    def __exit__(self, *exception: Any) -> None: ...
+    async def __aenter__(self) -> Any: ...
+    async def __aexit__(self, *exception: Any) -> None: ...
+
+
+Tracking = Callable[[tuple[Any, ...], Mapping[str, Any]], Around]
 """Gives the context manager in which a call with these arguments runs."""
 
 
@@ -45,7 +54,7 @@ def tracked_function(function: Callable[..., Any], tracking: Tracking) -> Any:
 
         @functools.wraps(function, updated=())
         async def tracked_coroutine(*args: Any, **kwargs: Any) -> Any:
-            with tracking(args, kwargs):
+            async with tracking(args, kwargs):
                 return await function(*args, **kwargs)
 
         wrapper: Any = tracked_coroutine
