@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import comet_ml
-import hypothesis
 import pytest
 from flytekit.core.context_manager import ExecutionState, FlyteContextManager, FlyteEntities
 from flytekit.models.core.identifier import Identifier, ResourceType, WorkflowExecutionIdentifier
@@ -24,10 +23,6 @@ from tests.support.pod_environment import POD_ENVIRONMENT, SECRET_VARIABLE, InPo
 if TYPE_CHECKING:
     from tests.support.browser import Browser
     from tests.support.pod import Pod
-
-# Other tests run at the same time.
-hypothesis.settings.register_profile("beside others", deadline=None)
-hypothesis.settings.load_profile("beside others")
 
 # Hypothesis fails an example that takes more than 200 ms, which on a busy machine any may.
 settings.register_profile("no deadline", settings(), deadline=None)

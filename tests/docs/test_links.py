@@ -15,8 +15,7 @@ import comet_ml
 import pytest
 from click.testing import CliRunner
 from comet_ml.query import Other
-from flytekit import Secret
-from flytekitplugins.comet_ml import CometLink, comet_ml_login
+from flytekitplugins.comet_ml import CometLink
 from flytekitplugins.comet_ml.cli import main
 from flytekitplugins.comet_ml.cli.config import platform_config
 from flytekitplugins.comet_ml.cli.resolver import resolver_page
@@ -29,6 +28,7 @@ from tests.support.comet_server import CometServer, Request
 from tests.support.console import links, templates
 from tests.support.flyte_names import CASES, NAMES, identity_of
 from tests.support.pod_environment import InPod
+from tests.support.tracked import track
 
 DOCUMENT = ROOT / "docs" / "links.md"
 HEADER = [
@@ -117,9 +117,7 @@ def answering_queries(server: CometServer) -> Any:
 def test_the_documented_query_finds_the_experiments_of_an_execution(
     comet: CometServer, in_pod: InPod, monkeypatch: pytest.MonkeyPatch, canary: Any
 ) -> None:
-    secret = Secret(group="comet-ml", key="comet-ml-api-key")
-
-    @comet_ml_login(**NAMES, secret=secret, host=comet.url)
+    @track(host=comet.url)
     def train() -> None: ...
 
     for execution, node in (("ahq8bl2jkbsf7wxd4mzn", "n0"), ("ahq8bl2jkbsf7wxd4mzn", "n1"), ("other", "n0")):

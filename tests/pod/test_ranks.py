@@ -8,7 +8,6 @@ from typing import Any
 
 import comet_ml
 import pytest
-from flytekit import Secret
 from flytekitplugins.comet_ml import InvalidOptionError, comet_ml_login
 from flytekitplugins.comet_ml.keys.experiment_key import link_suffix, previous_attempt
 from flytekitplugins.comet_ml.ranks import Rank, rank_of
@@ -16,8 +15,8 @@ from flytekitplugins.comet_ml.ranks import Rank, rank_of
 from tests.support.comet_server import CometServer
 from tests.support.pod import Pod
 from tests.support.pod_environment import InPod
+from tests.support.tracked import SECRET, track
 
-SECRET = Secret(group="comet-ml", key="comet-ml-api-key")
 KEY = "ahq8bl2jkbsf7wxd4mznn00" + link_suffix("digits", "my-team")
 
 
@@ -102,7 +101,7 @@ def test_a_rank_that_is_not_primary_is_silent_whatever_it_opens(
 
 
 def test_without_start_a_rank_that_is_not_primary_starts_nothing_either(comet: CometServer, in_pod: InPod) -> None:
-    @comet_ml_login(project_name="digits", workspace="my-team", secret=SECRET, host=comet.url, start=False)
+    @track(host=comet.url, start=False)
     def train() -> None:
         assert comet_ml.get_running_experiment() is None
         comet_ml.start(experiment_key="f" * 32).log_metric("m", 1)
@@ -114,7 +113,7 @@ def test_without_start_a_rank_that_is_not_primary_starts_nothing_either(comet: C
 
 
 def test_the_primary_rank_tracks(comet: CometServer, in_pod: InPod) -> None:
-    @comet_ml_login(project_name="digits", workspace="my-team", secret=SECRET, host=comet.url)
+    @track(host=comet.url)
     def train() -> None:
         comet_ml.get_running_experiment().log_metric("m", 1)
 
@@ -124,7 +123,7 @@ def test_the_primary_rank_tracks(comet: CometServer, in_pod: InPod) -> None:
 
 
 def test_with_all_ranks_the_others_join_and_report_no_state(comet: CometServer, in_pod: InPod) -> None:
-    @comet_ml_login(project_name="digits", workspace="my-team", secret=SECRET, host=comet.url, ranks="all")
+    @track(host=comet.url, ranks="all")
     def train(epochs: int) -> None:
         experiment = comet_ml.start()
         experiment.log_metric(f"m{os.environ['RANK']}", 1)
@@ -142,7 +141,7 @@ def test_with_all_ranks_the_others_join_and_report_no_state(comet: CometServer, 
 
 
 def ranks_of_one_task(comet: CometServer) -> Any:
-    @comet_ml_login(project_name="digits", workspace="my-team", secret=SECRET, host=comet.url, ranks="all")
+    @track(host=comet.url, ranks="all")
     def train(fails: bool) -> None:
         if fails:
             raise ValueError("rank 1 has no luck")
@@ -297,7 +296,7 @@ def test_the_attempt_before(name: str, attempt: str, previous: str | None) -> No
 
 
 def test_a_retried_attempt_names_the_experiment_of_the_earlier_one(comet: CometServer, in_pod: InPod) -> None:
-    @comet_ml_login(project_name="digits", workspace="my-team", secret=SECRET, host=comet.url)
+    @track(host=comet.url)
     def train() -> None: ...
 
     with in_pod("ahq8bl2jkbsf7wxd4mzn-n0-1", FLYTE_ATTEMPT_NUMBER="1"):

@@ -8,8 +8,8 @@ from typing import Any
 
 import comet_ml
 import pytest
-from flytekit import Secret, task
-from flytekitplugins.comet_ml import CometLink, comet_ml_login
+from flytekit import task
+from flytekitplugins.comet_ml import CometLink
 from flytekitplugins.comet_ml.cli.config import platform_config
 from flytekitplugins.comet_ml.keys.experiment_key import SCOPES
 from flytekitplugins.comet_ml.keys.node_id import shortened
@@ -20,15 +20,15 @@ from tests.support.comet_server import CometServer
 from tests.support.console import links, templates
 from tests.support.pod import Pod, template_of
 from tests.support.pod_environment import InPod
+from tests.support.tracked import track
 
 NAMES = {"workspace": "my-team", "project_name": "digits"}
-SECRET = Secret(group="comet-ml", key="comet-ml-api-key")
 EXECUTION = "ahq8bl2jkbsf7wxd4mzn"
 LONG = "train-resnet50-on-imagenet-with-lr-0001-seed77"
 
 
 def tracked(comet: CometServer, **options: Any) -> Any:
-    @comet_ml_login(**{**NAMES, "secret": SECRET, "host": comet.url, **options})
+    @track(**{"host": comet.url, **options})
     def train() -> str:
         return str(comet_ml.get_running_experiment().get_key())
 

@@ -23,7 +23,7 @@ import cloudpickle
 import comet_ml
 import pytest
 from flyteidl.core import dynamic_job_pb2
-from flytekit import Secret, dynamic, map_task, task, workflow
+from flytekit import dynamic, map_task, task, workflow
 from flytekit.core.utils import load_proto_from_file
 from flytekitplugins.comet_ml import comet_ml_login
 from flytekitplugins.comet_ml.keys.experiment_key import link_suffix
@@ -33,9 +33,9 @@ from tests.support.canary import CANARY
 from tests.support.comet_server import CometServer, Experiment
 from tests.support.pod import Pod, Run, template_of
 from tests.support.pod_environment import POD_ENVIRONMENT, SECRET_VARIABLE
+from tests.support.tracked import SECRET
 
 PAGE = ROOT / "docs" / "task-shapes.md"
-SECRET = Secret(group="comet-ml", key="comet-ml-api-key")
 pytestmark = pytest.mark.newest
 SUFFIX = link_suffix("digits", "my-team")
 LINK_TYPE = "comet-ml-execution-id"

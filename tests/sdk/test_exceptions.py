@@ -13,23 +13,17 @@ from typing import Any
 
 import comet_ml
 import pytest
-from flytekit import Secret
-from flytekitplugins.comet_ml import comet_ml_login
 
 from tests.support.canary import CANARY
 from tests.support.comet_server import CometServer
 from tests.support.pod_environment import InPod
+from tests.support.tracked import track
 
 
 def raising(comet: CometServer, error: BaseException) -> Any:
     """A tracked function that raises."""
 
-    @comet_ml_login(
-        project_name="digits",
-        workspace="my-team",
-        secret=Secret(group="comet-ml", key="comet-ml-api-key"),
-        host=comet.url,
-    )
+    @track(host=comet.url)
     def train() -> None:
         raise error
 
@@ -88,7 +82,7 @@ def test_the_frames_of_an_exception_that_the_sdk_logs_are_not_kept(comet: CometS
 
     freed: list[bool] = []
 
-    @comet_ml_login(project_name="digits", workspace="my-team", secret=lambda: CANARY, host=comet.url)
+    @track(secret=lambda: CANARY, host=comet.url)
     def train() -> None:
         alive = logged(Batch())
         gc.collect()

@@ -10,13 +10,11 @@ import time
 
 import comet_ml
 import pytest
-from flytekit import Secret
 from flytekitplugins.comet_ml import comet_ml_login
 
 from tests.support.comet_server import CometServer, Request
 from tests.support.pod_environment import InPod
-
-SECRET = Secret(group="comet-ml", key="comet-ml-api-key")
+from tests.support.tracked import track
 
 
 def test_a_process_that_is_forked_while_another_thread_starts_a_call_can_start_one(laptop: CometServer) -> None:
@@ -67,7 +65,7 @@ def in_a_child(project_name: str) -> None:
 def test_an_experiment_that_a_forked_child_of_the_body_opens_is_its_own_to_log_to(
     comet: CometServer, in_pod: InPod, project_name: str
 ) -> None:
-    @comet_ml_login(project_name="digits", workspace="my-team", secret=SECRET, host=comet.url)
+    @track(host=comet.url)
     def train() -> int | None:
         comet_ml.get_running_experiment().log_metric("ours", 1)
         child = multiprocessing.get_context("fork").Process(target=in_a_child, args=(project_name,))

@@ -7,22 +7,14 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import comet_ml
 import pytest
-from flytekit import Secret
-from flytekitplugins.comet_ml import comet_ml_login
 from flytekitplugins.comet_ml.sdk.sending import let_go
 
 from tests.support.canary import CANARY
 from tests.support.comet_server import CometServer
-
-SECRET = Secret(group="comet-ml", key="comet-ml-api-key")
-
-
-def tracked(body: Any) -> Any:
-    return comet_ml_login(project_name="digits", workspace="my-team", secret=SECRET)(body)
+from tests.support.tracked import track
 
 
 def test_calls_that_end_in_the_order_in_which_they_began_leave_the_output_alone(laptop: CometServer) -> None:
@@ -37,10 +29,10 @@ def test_calls_that_end_in_the_order_in_which_they_began_leave_the_output_alone(
         ended.wait(60)
 
     with ThreadPoolExecutor() as pool:
-        one = pool.submit(tracked(first))
+        one = pool.submit(track()(first))
         while comet_ml.get_running_experiment() is None:
             time.sleep(0.01)
-        two = pool.submit(tracked(second))
+        two = pool.submit(track()(second))
         one.result()
         ended.set()
         two.result()
@@ -69,7 +61,7 @@ def test_the_threads_that_the_sdk_leaves_after_an_end_without_a_server_are_stopp
 def test_an_upload_that_fails_late_is_reported_to_nobody_else(
     laptop: CometServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tracked(lambda: None)()
+    track()(lambda: None)()
     reports = {"event_name": "file_uploaded_failed", "api_key": CANARY, "config": comet_ml.get_config()}
     with CometServer() as other:
         monkeypatch.setenv("COMET_URL_OVERRIDE", f"{other.url}/clientlib/")

@@ -9,16 +9,14 @@ from typing import Any
 
 import comet_ml
 import pytest
-from flytekit import Secret
-from flytekitplugins.comet_ml import comet_ml_login
 from flytekitplugins.comet_ml.archives.archive import read_archive
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
 from tests.support.comet_server import CometServer
 from tests.support.pod_environment import InPod
+from tests.support.tracked import track
 
-SECRET = Secret(group="comet-ml", key="comet-ml-api-key")
 OPENINGS = {
     "an Experiment": lambda project: comet_ml.Experiment(project_name=project),
     "a start": lambda project: comet_ml.start(project_name=project),
@@ -31,7 +29,7 @@ OPENINGS = {
 def test_the_source_of_an_experiment_is_the_file_that_opens_it(
     laptop: CometServer, opening: Callable[[str], object], start: bool, project: str
 ) -> None:
-    @comet_ml_login("digits", "my-team", SECRET, start=start)
+    @track(start=start)
     def train() -> None:
         opening(project)
 
@@ -47,7 +45,7 @@ def test_the_source_of_an_experiment_is_the_file_that_opens_it(
 def test_a_task_that_fails_after_a_logger_has_ended_its_experiment_is_shown_as_crashed(
     comet: CometServer, in_pod: InPod, start: bool
 ) -> None:
-    @comet_ml_login("digits", "my-team", SECRET, host=comet.url, start=start)
+    @track(host=comet.url, start=start)
     def train() -> None:
         # So does Lightning 2.4 when a `fit` has come to its end.
         comet_ml.Experiment(project_name="digits").end()
@@ -64,7 +62,7 @@ def test_a_task_that_fails_after_a_logger_has_ended_its_experiment_is_shown_as_c
 def test_the_archive_of_a_task_that_fails_after_it_has_ended_its_experiment_says_so(
     comet: CometServer, in_pod: InPod, tmp_path: Path
 ) -> None:
-    @comet_ml_login("digits", "my-team", SECRET, host=comet.url, online=False)
+    @track(host=comet.url, online=False)
     def train() -> None:
         comet_ml.get_running_experiment().log_metric("loss", 1)
         comet_ml.get_running_experiment().log_asset_data("text", name="a.txt")
@@ -84,7 +82,7 @@ def test_the_archive_of_a_task_that_fails_after_it_has_ended_its_experiment_says
 def test_a_task_that_fails_after_it_has_opened_another_experiment_is_shown_as_crashed_in_both(
     comet: CometServer, in_pod: InPod
 ) -> None:
-    @comet_ml_login("digits", "my-team", SECRET, host=comet.url)
+    @track(host=comet.url)
     def train() -> None:
         comet_ml.Experiment(project_name="other")
         raise ValueError("afterwards")
@@ -101,7 +99,7 @@ def test_a_task_that_fails_after_it_has_opened_another_experiment_is_shown_as_cr
 def test_automatic_logging_can_be_turned_off_for_a_task(laptop: CometServer, value: Any, logged: bool) -> None:
     """The SDK reads the setting when it is imported, which is long ago."""
 
-    @comet_ml_login("digits", "my-team", SECRET, **({} if value is None else {"disable_auto_logging": value}))
+    @track(**({} if value is None else {"disable_auto_logging": value}))
     def train() -> None:
         images, labels = load_digits(return_X_y=True)
         LogisticRegression(max_iter=7).fit(images[:200], labels[:200])

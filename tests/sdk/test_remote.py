@@ -11,24 +11,22 @@ from typing import Any
 import comet_ml
 import pytest
 from flytekit import Secret, task
-from flytekitplugins.comet_ml import APIKeyError, APIKeyRejectedError, WorkspaceAccessError, comet_ml_login
+from flytekitplugins.comet_ml import APIKeyError, APIKeyRejectedError, WorkspaceAccessError
 from flytekitplugins.comet_ml.keys.experiment_key import link_suffix
 
 from tests.support.canary import CANARY, Canary
 from tests.support.comet_server import CometServer, Request
 from tests.support.pod import Pod
 from tests.support.pod_environment import SECRET_VARIABLE, InPod
+from tests.support.tracked import track
 
-SECRET = Secret(group="comet-ml", key="comet-ml-api-key")
 KEY = "ahq8bl2jkbsf7wxd4mznn00" + link_suffix("digits", "my-team")
 
 
 def tracked(comet: CometServer, **options: Any) -> Any:
     """A function that logs a metric, tracked."""
 
-    @comet_ml_login(
-        **{"project_name": "digits", "workspace": "my-team", "secret": SECRET, "host": comet.url, **options}
-    )
+    @track(**{"host": comet.url, **options})
     def train(epochs: int = 3) -> str:
         experiment = comet_ml.get_running_experiment()
         if experiment is not None:
@@ -161,7 +159,7 @@ def test_arguments_of_login_itself_do_not_change_that(
 
 
 def test_without_start_the_body_s_own_experiment_has_the_pod_s_key(comet: CometServer, in_pod: InPod) -> None:
-    @comet_ml_login(project_name="digits", workspace="my-team", secret=SECRET, host=comet.url, start=False)
+    @track(host=comet.url, start=False)
     def train() -> None:
         assert comet_ml.get_running_experiment() is None
         comet_ml.Experiment().log_metric("loss", 0.5)
@@ -175,7 +173,7 @@ def test_without_start_the_body_s_own_experiment_has_the_pod_s_key(comet: CometS
 
 
 def test_an_experiment_of_the_body_s_own_knows_flyte_too(comet: CometServer, in_pod: InPod) -> None:
-    @comet_ml_login(project_name="digits", workspace="my-team", secret=SECRET, host=comet.url)
+    @track(host=comet.url)
     def train() -> None:
         comet_ml.Experiment(experiment_key="c" * 32).log_metric("theirs", 1)
 
@@ -204,7 +202,7 @@ def test_a_refusal_is_told_apart_by_its_code_and_raises_before_the_body(
     def refuse(request: Request) -> Any:
         return (status, {"msg": "whatever", "sdk_error_code": code}) if request.path.endswith("add/run") else None
 
-    @comet_ml_login(project_name="digits", workspace="my-team", secret=SECRET, host=comet.url)
+    @track(host=comet.url)
     def train() -> None:
         pytest.fail("the body ran")
 
@@ -276,7 +274,7 @@ def test_an_offline_experiment_needs_no_secret(
 
 def test_experiment_in_the_body_joins_and_loses_nothing(comet: CometServer, in_pod: InPod) -> None:
     @task
-    @comet_ml_login(project_name="digits", workspace="my-team", secret=SECRET, host=comet.url)
+    @track(host=comet.url)
     def train() -> None:
         comet_ml.get_running_experiment().log_metric("ours", 1)
         experiment = comet_ml.Experiment(api_key=os.environ["COMET_API_KEY"], project_name="digits")
@@ -306,7 +304,7 @@ def test_a_setting_that_the_sdk_cannot_read_is_an_error_that_names_it(comet: Com
 def test_an_experiment_of_the_body_s_own_is_warned_about(
     comet: CometServer, in_pod: InPod, caplog: pytest.LogCaptureFixture
 ) -> None:
-    @comet_ml_login(project_name="digits", workspace="my-team", secret=SECRET, host=comet.url)
+    @track(host=comet.url)
     def train() -> None:
         comet_ml.get_running_experiment().log_metric("ours", 1)
         comet_ml.Experiment(project_name="another").log_metric("theirs", 1)
@@ -323,7 +321,7 @@ def test_an_experiment_of_the_body_s_own_is_warned_about(
 
 @pytest.mark.newest
 def test_experiment_after_ours_has_ended_is_a_new_one_of_the_same_task(comet: CometServer, in_pod: InPod) -> None:
-    @comet_ml_login(project_name="digits", workspace="my-team", secret=SECRET, host=comet.url)
+    @track(host=comet.url)
     def train() -> None:
         comet_ml.get_running_experiment().end()
         comet_ml.Experiment().log_metric("theirs", 1)

@@ -11,24 +11,12 @@ from typing import Any
 
 import comet_ml
 import pytest
-from flytekit import Secret
-from flytekitplugins.comet_ml import APIKeyRejectedError, CometTrackingError, WorkspaceAccessError, comet_ml_login
+from flytekitplugins.comet_ml import APIKeyRejectedError, CometTrackingError, WorkspaceAccessError
 
 from tests.support.canary import CANARY, Canary
 from tests.support.comet_server import CometServer, Request
 from tests.support.pod_environment import InPod
-
-SECRET = Secret(group="comet-ml", key="comet-ml-api-key")
-
-
-def tracked(comet: CometServer, body: Any = lambda: None, **options: Any) -> Any:
-    options = {"project_name": "digits", "workspace": "my-team", "secret": SECRET, "host": comet.url, **options}
-
-    @comet_ml_login(**options)
-    def train() -> Any:
-        return body()
-
-    return train
+from tests.support.tracked import tracked
 
 
 def refused(comet: CometServer, in_pod: InPod, how: str) -> CometTrackingError:

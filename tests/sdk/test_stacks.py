@@ -21,11 +21,11 @@ from flytekitplugins.comet_ml.keys.experiment_key import link_suffix
 from tests.support.comet_server import CometServer
 from tests.support.pod import Pod, template_of
 from tests.support.pod_environment import InPod
+from tests.support.tracked import SECRET
 
 # flytekit 1.12 has vscode in a plugin of its own.
 pytestmark = pytest.mark.newest
 
-SECRET = Secret(group="comet-ml", key="comet-ml-api-key")
 WANDB_SECRET = Secret(group="wandb", key="wandb-api-key")
 COMET = "comet-ml-execution-id"
 KEY = "ahq8bl2jkbsf7wxd4mznn00" + link_suffix("digits", "my-team")

@@ -8,11 +8,10 @@ from typing import Any
 
 import comet_ml
 import pytest
-from flytekit import Secret
-from flytekitplugins.comet_ml import comet_ml_login
 
 from tests.support.comet_server import CometServer
 from tests.support.pod_environment import InPod
+from tests.support.tracked import track
 
 
 def in_a_thread(step: Callable[[], Any]) -> None:
@@ -24,12 +23,7 @@ def in_a_thread(step: Callable[[], Any]) -> None:
 def tracked(comet: CometServer, step: Callable[[], Any]) -> Callable[[], int]:
     """A tracked function that logs a metric, and does a step in a thread."""
 
-    @comet_ml_login(
-        project_name="digits",
-        workspace="my-team",
-        secret=Secret(group="comet-ml", key="comet-ml-api-key"),
-        host=comet.url,
-    )
+    @track(host=comet.url)
     def train() -> int:
         comet_ml.get_running_experiment().log_metric("ours", 1)
         in_a_thread(step)

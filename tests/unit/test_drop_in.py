@@ -8,10 +8,8 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
-from unittest.mock import MagicMock, Mock, create_autospec, patch
 
 import comet_ml as real_comet_ml
 import pytest
@@ -23,6 +21,7 @@ from flytekitplugins.comet_ml.tracking import (
     _generate_experiment_key,
     _generate_suffix_with_length_10,
 )
+from pytest_mock import MockerFixture, MockType
 
 TRACKING = "flytekitplugins.comet_ml.tracking"
 HOSTNAME = "a423423423afasf4jigl-fasj4321-0"
@@ -59,12 +58,34 @@ def train_model_with_version() -> None: ...
 def train_model_without_start() -> None: ...
 
 
-def remote_context() -> Mock:
-    context = Mock()
+def remote_context(mocker: MockerFixture) -> MockType:
+    context = mocker.Mock()
     context.execution_state.is_local_execution.return_value = False
     context.user_space_params.secrets.get.return_value = "this_is_the_secret"
     context.user_space_params.execution_id.name = "my_execution_id"
     return context
+
+
+@pytest.fixture
+def comet_ml(mocker: MockerFixture) -> MockType:
+    """The SDK, mocked."""
+    return mocker.patch(f"{TRACKING}.comet_ml")
+
+
+@pytest.fixture
+def manager(mocker: MockerFixture) -> MockType:
+    """flytekit's manager of contexts, mocked, in a pod."""
+    manager = mocker.patch(f"{TRACKING}.FlyteContextManager")
+    manager.current_context.return_value = remote_context(mocker)
+    return manager
+
+
+@pytest.fixture
+def os_(mocker: MockerFixture) -> MockType:
+    """The module `os`, mocked, with a pod's host name."""
+    os_ = mocker.patch(f"{TRACKING}.os")
+    os_.environ = {"HOSTNAME": HOSTNAME}
+    return os_
 
 
 @pytest.fixture(autouse=True)
@@ -111,41 +132,36 @@ def test_a_decorated_function_has_its_secret_and_its_link(experiment_key: str | 
     assert config[decorated.COMET_ML_HOST_KEY] == "https://www.comet.com"
 
 
-@patch(f"{TRACKING}.comet_ml")
-def test_a_local_call_logs_in_once_without_a_key(comet_ml: Mock) -> None:
+def test_a_local_call_logs_in_once_without_a_key(comet_ml: MockType) -> None:
     assert train_model() == 7
     comet_ml.login.assert_called_once_with(project_name="abc", workspace="my-workspace", log_code=False)
 
 
 @pytest.mark.newest
-@patch("comet_ml.start")
-@patch("comet_ml.login")
-def test_a_login_that_alone_was_replaced_is_called_without_an_api_key_too(login: Mock, start: Mock) -> None:
+def test_a_login_that_alone_was_replaced_is_called_without_an_api_key_too(mocker: MockerFixture) -> None:
+    login = mocker.patch("comet_ml.login")
+    mocker.patch("comet_ml.start")
     assert train_model() == 7
     login.assert_called_once_with(project_name="abc", workspace="my-workspace", log_code=False)
 
 
-@patch(f"{TRACKING}.comet_ml")
-def test_a_local_call_with_an_experiment_key_passes_it(comet_ml: Mock) -> None:
+def test_a_local_call_with_an_experiment_key_passes_it(comet_ml: MockType) -> None:
     train_model_with_experiment_key()
     comet_ml.login.assert_called_once_with(
         project_name="xyz", workspace="other", experiment_key="my-previous-experiment"
     )
 
 
-@patch(f"{TRACKING}.comet_ml", spec=["init", "start", "get_running_experiment", "is_valid_experiment_key", "config"])
-def test_an_sdk_without_login_has_init_called(comet_ml: Mock) -> None:
-    comet_ml.ExperimentConfig = Mock()
+def test_an_sdk_without_login_has_init_called(mocker: MockerFixture) -> None:
+    names = ["init", "start", "get_running_experiment", "is_valid_experiment_key", "config"]
+    comet_ml = mocker.patch(f"{TRACKING}.comet_ml", spec=names)
+    comet_ml.ExperimentConfig = mocker.Mock()
     train_model()
     comet_ml.init.assert_called_once_with(project_name="abc", workspace="my-workspace", log_code=False)
 
 
-@patch(f"{TRACKING}.os")
-@patch(f"{TRACKING}.FlyteContextManager")
-@patch(f"{TRACKING}.comet_ml")
-def test_a_remote_call_passes_key_and_api_key(comet_ml: Mock, manager: Mock, os: Mock) -> None:
-    context = manager.current_context.return_value = remote_context()
-    os.environ = {"HOSTNAME": HOSTNAME}
+def test_a_remote_call_passes_key_and_api_key(comet_ml: MockType, manager: MockType, os_: MockType) -> None:
+    context = manager.current_context.return_value
     assert train_model() == 7
     comet_ml.login.assert_called_once_with(
         project_name="abc",
@@ -155,18 +171,12 @@ def test_a_remote_call_passes_key_and_api_key(comet_ml: Mock, manager: Mock, os:
         log_code=False,
     )
     context.user_space_params.secrets.get.assert_called_once_with(key="abc", group="xyz")
-    assert os.environ == {"HOSTNAME": HOSTNAME}
+    assert os_.environ == {"HOSTNAME": HOSTNAME}
 
 
 @pytest.mark.parametrize("hostname", [HOSTNAME, "localhost", "my-pod.example.com", ""])
-@patch(f"{TRACKING}.os")
-@patch(f"{TRACKING}.FlyteContextManager")
-@patch(f"{TRACKING}.comet_ml")
-def test_a_remote_call_with_a_callable(comet_ml: Mock, manager: Mock, os: Mock, hostname: str) -> None:
-    context = Mock()
-    context.execution_state.is_local_execution.return_value = False
-    manager.current_context.return_value = context
-    os.environ = {"HOSTNAME": hostname}
+def test_a_remote_call_with_a_callable(comet_ml: MockType, manager: MockType, os_: MockType, hostname: str) -> None:
+    os_.environ = {"HOSTNAME": hostname}
     train_model_with_callable_secret()
     comet_ml.login.assert_called_once_with(
         project_name="my_project",
@@ -176,45 +186,33 @@ def test_a_remote_call_with_a_callable(comet_ml: Mock, manager: Mock, os: Mock, 
     )
 
 
-@patch(f"{TRACKING}.os")
-@patch(f"{TRACKING}.FlyteContextManager")
-@patch(f"{TRACKING}.comet_ml")
-def test_without_a_host_name_the_execution_name_is_the_fallback(comet_ml: Mock, manager: Mock, os: Mock) -> None:
-    manager.current_context.return_value = remote_context()
-    os.environ = {}
+def test_without_a_host_name_the_execution_name_is_the_fallback(
+    comet_ml: MockType, manager: MockType, os_: MockType
+) -> None:
+    os_.environ = {}
     train_model()
     assert comet_ml.login.call_args.kwargs["experiment_key"] == _generate_experiment_key(
         "my_execution_id", "abc", "my-workspace"
     )
 
 
-@patch(f"{TRACKING}.os")
-@patch(f"{TRACKING}.FlyteContextManager")
-@patch(f"{TRACKING}.comet_ml")
-def test_a_secret_with_a_version_is_asked_for_with_it(comet_ml: Mock, manager: Mock, os: Mock) -> None:
-    context = manager.current_context.return_value = remote_context()
-    os.environ = {"HOSTNAME": HOSTNAME}
+def test_a_secret_with_a_version_is_asked_for_with_it(comet_ml: MockType, manager: MockType, os_: MockType) -> None:
+    context = manager.current_context.return_value
     train_model_with_version()
     context.user_space_params.secrets.get.assert_called_once_with(key="abc", group="xyz", group_version="v2")
 
 
 @pytest.mark.parametrize("value", [None, "", "  ", b"key", 3])
-@patch(f"{TRACKING}.os")
-@patch(f"{TRACKING}.FlyteContextManager")
-@patch(f"{TRACKING}.comet_ml")
 def test_a_key_that_is_none_is_an_error_that_names_the_secret(
-    comet_ml: Mock, manager: Mock, os: Mock, value: object
+    comet_ml: MockType, manager: MockType, os_: MockType, value: object
 ) -> None:
-    context = manager.current_context.return_value = remote_context()
-    context.user_space_params.secrets.get.return_value = value
-    os.environ = {"HOSTNAME": HOSTNAME}
+    manager.current_context.return_value.user_space_params.secrets.get.return_value = value
     with pytest.raises(APIKeyError, match=r"Secret\(group='xyz', key='abc'\)"):
         train_model.task_function()
     comet_ml.login.assert_not_called()
 
 
-@patch(f"{TRACKING}.comet_ml")
-def test_the_mocked_sdk_decides_whether_a_key_is_legal(comet_ml: Mock) -> None:
+def test_the_mocked_sdk_decides_whether_a_key_is_legal(comet_ml: MockType) -> None:
     comet_ml.is_valid_experiment_key.return_value = False
     with pytest.raises(InvalidExperimentKeyError, match="'my-previous-experiment'"):
         train_model_with_experiment_key.task_function()
@@ -222,24 +220,21 @@ def test_the_mocked_sdk_decides_whether_a_key_is_legal(comet_ml: Mock) -> None:
     comet_ml.start.assert_not_called()
 
 
-@patch(f"{TRACKING}.comet_ml")
-def test_a_key_that_is_not_ascii_is_refused_whatever_the_sdk_says(comet_ml: Mock) -> None:
+def test_a_key_that_is_not_ascii_is_refused_whatever_the_sdk_says(comet_ml: MockType) -> None:
     decorated = comet_ml_login(project_name="p", workspace="w", secret=give_key, experiment_key="ä" * 32)(lambda: None)
     with pytest.raises(InvalidExperimentKeyError, match="ASCII"):
         decorated()
     comet_ml.start.assert_not_called()
 
 
-@patch(f"{TRACKING}.comet_ml")
-def test_without_start_an_illegal_key_is_only_a_warning(comet_ml: Mock) -> None:
+def test_without_start_an_illegal_key_is_only_a_warning(comet_ml: MockType) -> None:
     comet_ml.is_valid_experiment_key.return_value = False
     train_model_without_start()
     comet_ml.login.assert_called_once_with(project_name="p", workspace="w", experiment_key="short")
     comet_ml.start.assert_not_called()
 
 
-@patch(f"{TRACKING}.comet_ml")
-def test_the_started_experiment_gets_key_workspace_and_project(comet_ml: Mock) -> None:
+def test_the_started_experiment_gets_key_workspace_and_project(comet_ml: MockType) -> None:
     train_model_with_experiment_key()
     comet_ml.start.assert_called_once()
     arguments = comet_ml.start.call_args.kwargs
@@ -248,42 +243,40 @@ def test_the_started_experiment_gets_key_workspace_and_project(comet_ml: Mock) -
     assert arguments["experiment_key"] == "my-previous-experiment"
 
 
-def test_the_environment_is_as_it_was_after_a_mocked_call() -> None:
+def test_the_environment_is_as_it_was_after_a_mocked_call(mocker: MockerFixture) -> None:
     before = dict(os.environ)
-    with patch(f"{TRACKING}.comet_ml"):
-        train_model()
+    mocker.patch(f"{TRACKING}.comet_ml")
+    train_model()
+    mocker.stopall()
     assert dict(os.environ) == before
 
 
 @pytest.mark.parametrize(
     "mock",
     [
-        lambda: create_autospec(real_comet_ml),
-        lambda: Mock(spec=real_comet_ml),
-        lambda: MagicMock(),
-        lambda: Mock(**{"start.return_value": None}),
+        lambda mocker: mocker.create_autospec(real_comet_ml),
+        lambda mocker: mocker.Mock(spec=real_comet_ml),
+        lambda mocker: mocker.MagicMock(),
+        lambda mocker: mocker.Mock(**{"start.return_value": None}),
     ],
     ids=["autospec", "spec", "MagicMock", "start gives None"],
 )
 @pytest.mark.parametrize("remote", [True, False])
-def test_mocks_of_every_kind_do(mock: Callable[[], Mock], remote: bool) -> None:
-    with ExitStack() as stack:
-        comet_ml = stack.enter_context(patch(f"{TRACKING}.comet_ml", mock()))
-        if remote:
-            manager = stack.enter_context(patch(f"{TRACKING}.FlyteContextManager"))
-            manager.current_context.return_value = remote_context()
-            stack.enter_context(patch(f"{TRACKING}.os", SimpleNamespace(environ={"HOSTNAME": HOSTNAME})))
-        else:
-            stack.enter_context(patch(f"{TRACKING}.os", SimpleNamespace(environ={})))
-        assert train_model() == 7
-        # `init` is what comet-ml 3.43 has instead.
-        (comet_ml.login if hasattr(comet_ml, "login") else comet_ml.init).assert_called_once()
+def test_mocks_of_every_kind_do(mocker: MockerFixture, mock: Callable[[MockerFixture], MockType], remote: bool) -> None:
+    comet_ml = mocker.patch(f"{TRACKING}.comet_ml", mock(mocker))
+    if remote:
+        manager = mocker.patch(f"{TRACKING}.FlyteContextManager")
+        manager.current_context.return_value = remote_context(mocker)
+    mocker.patch(f"{TRACKING}.os", SimpleNamespace(environ={"HOSTNAME": HOSTNAME} if remote else {}))
+    assert train_model() == 7
+    # `init` is what comet-ml 3.43 has instead.
+    (comet_ml.login if hasattr(comet_ml, "login") else comet_ml.init).assert_called_once()
 
 
 @pytest.mark.parametrize("switch", ["COMET_AUTO_LOG_DISABLE", "COMET_START_ONLINE"])
-@patch(f"{TRACKING}.os")
-@patch(f"{TRACKING}.comet_ml")
-def test_switches_of_the_real_environment_do_not_count_in_a_mocked_one(comet_ml: Mock, os_: Mock, switch: str) -> None:
+def test_switches_of_the_real_environment_do_not_count_in_a_mocked_one(
+    comet_ml: MockType, os_: MockType, switch: str
+) -> None:
     os.environ[switch] = "1" if "DISABLE" in switch else "0"
     os_.environ = {}
     train_model()

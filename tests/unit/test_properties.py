@@ -13,8 +13,6 @@ from urllib.parse import quote, unquote
 
 import comet_ml
 import pytest
-from flytekit import Secret
-from flytekitplugins.comet_ml import comet_ml_login
 from flytekitplugins.comet_ml.keys.experiment_key import derive_experiment_key, generated_name, is_legal_key
 from flytekitplugins.comet_ml.link import CometLink
 from flytekitplugins.comet_ml.sdk.redaction import SDKLogFilter, masked, spellings
@@ -24,6 +22,7 @@ from hypothesis import strategies as st
 from tests.support.canary import CANARY
 from tests.support.comet_server import CometServer
 from tests.support.pod_environment import InPod
+from tests.support.tracked import track
 
 # What an API key looks like: letters and digits, and a server in it or not.
 bare_keys = st.text("abcXYZ019-_", min_size=8, max_size=40)
@@ -178,10 +177,7 @@ def test_an_exception_is_reported_whatever_is_in_it(
 ) -> None:
     error = make()
 
-    @comet_ml_login(
-        project_name="digits", workspace="my-team", secret=Secret(group="comet-ml", key="comet-ml-api-key"),
-        host=comet.url,
-    )  # fmt: skip
+    @track(host=comet.url)
     def train() -> None:
         comet_ml.get_running_experiment().log_metric("loss", 0.5)
         raise error

@@ -20,8 +20,8 @@ from flytekitplugins.comet_ml.flyte1.registration import TemplateConfig
 
 from tests.support import ROOT
 from tests.support.pod import template_of
+from tests.support.tracked import SECRET
 
-SECRET = Secret(group="comet-ml", key="comet-ml-api-key")
 OTHER = Secret(group="other", key="other")
 track = comet_ml_login(project_name="digits", workspace="my team", secret=SECRET)
 LINK = track.get_extra_config()

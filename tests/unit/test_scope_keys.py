@@ -9,7 +9,6 @@ import sys
 from typing import Any, get_args
 
 import pytest
-from flytekit import Secret
 from flytekit.core.context_manager import FlyteContextManager
 from flytekitplugins.comet_ml import CometLink, InvalidOptionError, comet_ml_login
 from flytekitplugins.comet_ml.flyte1.identity import Identity, identify
@@ -28,8 +27,9 @@ from hypothesis import strategies as st
 
 from tests.support.flyte_names import CASES, NAMES, identity_of
 from tests.support.pod_environment import InPod
+from tests.support.tracked import SECRET
 
-OPTIONS: dict[str, Any] = {**NAMES, "secret": Secret(group="comet-ml", key="comet-ml-api-key")}
+OPTIONS: dict[str, Any] = {**NAMES, "secret": SECRET}
 LONG = "train-resnet50-on-imagenet-with-lr-0001-seed77"
 
 
