@@ -58,6 +58,12 @@ PATCHES = (
         sending.note_parameters,
         "a parameter that was logged twice leaves an archive",
     ),
+    Patch(
+        "comet_ml.streamer.handlers.online_handler",
+        "OnlineMessageHandler._process_log_other_message",
+        sending.send_beside,
+        "Others are sent one after the other",
+    ),
     Patch("comet_ml.streamer.offline", "OfflineStreamer._abort_processing", sending.wake, "the end takes 0.8 s longer"),
     Patch(
         "comet_ml.connection.http_session",

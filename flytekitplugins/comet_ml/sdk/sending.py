@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..log import logger
-from .call import directly
+from .call import calls, directly
 
 SHORT_TIMEOUTS = {
     "COMET_TIMEOUT_HTTP": "3",
@@ -30,6 +30,7 @@ SHORT_TIMEOUTS = {
 
 _DEADLINE = "flytekitplugins_comet_ml_deadline"
 _DELIVERED = "flytekitplugins_comet_ml_delivered"
+_PENDING = "flytekitplugins_comet_ml_pending"
 
 
 def run_within(seconds: float, step: Callable[[], Any], name: str) -> threading.Thread:
@@ -164,6 +165,7 @@ def wait_for_finish(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: 
     # The deadline may come nearer meanwhile.
     while thread.is_alive() and time.monotonic() < getattr(instance, _DEADLINE):
         thread.join(0.05)
+    wait_for_others(instance, lambda: float(getattr(instance, _DEADLINE)))
     return bool(finished and finished[0]) and has_arrived(instance)
 
 
@@ -211,6 +213,39 @@ def _parameter(message: Mapping[str, Any]) -> tuple[Any, ...]:
     """What tells a parameter from every other."""
     parameter = message.get("param") or message.get("params") or {}
     return message.get("context"), parameter.get("paramName"), parameter.get("source")
+
+
+def send_beside(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Send an Other beside the others, by the workers that upload files.
+
+    The SDK sends a request for each Other, one after the other with everything else: a second for what identifies a
+    task, at 100 ms a request. Those of one name are sent in their order.
+    """
+    pool = getattr(getattr(instance, "_file_upload_manager", None), "_executor", None)
+    name = getattr(args[0], "key", None) if args else None
+    if not calls or pool is None or name is None:
+        wrapped(*args, **kwargs)
+        return
+    pending: dict[str, Any] = vars(instance).setdefault(_PENDING, {})
+    before = pending.get(name)
+
+    def send() -> None:
+        if before is not None:
+            before.result()
+        wrapped(*args, **kwargs)
+
+    try:
+        pending[name] = pool.submit(send)
+    except RuntimeError:
+        # The pool is closed: the experiment is about to end.
+        send()
+
+
+def wait_for_others(online: Any, deadline: Callable[[], float]) -> None:
+    """Wait for the Others that are under way, until a deadline that may come nearer meanwhile."""
+    for answer in list(getattr(getattr(online, "message_handler", None), _PENDING, {}).values()):
+        while not answer.done() and time.monotonic() < deadline():
+            time.sleep(0.01)
 
 
 def wake(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

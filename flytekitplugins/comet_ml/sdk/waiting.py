@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+import math
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from ..log import logger
 from .call import Call, call_of, direct
-from .sending import end_within, is_connected, run_within
+from .sending import end_within, is_connected, run_within, wait_for_others
 
 
 def flush(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
@@ -20,7 +23,13 @@ def flush(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, 
         _say_once(call, "flush", "flush() on the Comet experiment %s does nothing: it has ended.", instance.get_key())
         return False
     flushed: list[bool] = []
-    thread = run_within(0.05, lambda: flushed.append(wrapped(*args, **kwargs)), "comet-ml-flush")
+
+    def flush() -> None:
+        done = bool(wrapped(*args, **kwargs))
+        wait_for_others(getattr(getattr(instance, "streamer", None), "online_streamer", None), lambda: math.inf)
+        flushed.append(done)
+
+    thread = run_within(0.05, flush, "comet-ml-flush")
     if _wait(call, instance, thread):
         return bool(flushed and flushed[0])
     return False
@@ -37,6 +46,30 @@ def end(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, An
         _give_up(call, instance)
     if not is_connected(instance):
         call.seconds_to_wait -= time.monotonic() - begun
+    _tell_of_late_logs(call, instance)
+
+
+def _tell_of_late_logs(call: Call, experiment: Any) -> None:
+    """Have an experiment that the body has ended say so once, if something is logged to it later: the SDK drops it."""
+
+    def telling(name: str, log: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(log)
+        def log_too_late(*args: Any, **kwargs: Any) -> Any:
+            _say_once(
+                call,
+                f"late {experiment.get_key()}",
+                "The Comet experiment %s has ended: what %s() and others log to it after that is lost. To go on with "
+                "it, log to comet_ml.start().",
+                experiment.get_key(),
+                name,
+            )
+            return log(*args, **kwargs)
+
+        return log_too_late
+
+    for name in dir(type(experiment)):
+        if name.startswith(("log_", "add_tag")):
+            vars(experiment)[name] = telling(name, getattr(experiment, name))
 
 
 def _wait(call: Call, experiment: Any, thread: threading.Thread) -> bool:

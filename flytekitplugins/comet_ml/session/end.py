@@ -13,7 +13,7 @@ from pathlib import Path
 from ..archives.archive import add_others
 from ..archives.store import OfflineArchives
 from ..log import logger
-from ..names import FLYTE_TASK
+from ..names import FLYTE_OTHER_EXPERIMENTS, marked
 from ..sdk.call import Call
 from ..sdk.comet_sdk import CometSDK
 from ..sdk.experiments import archives_of, is_offline, is_resumed
@@ -94,6 +94,8 @@ class End:
     def _end(self, outcome: Outcome, deadline: Deadline) -> None:
         left_open: list[Experiment] = []
         opened = self._opened()
+        if len(opened) > 1:
+            run_within(deadline.left / 4, self._name_the_others, "comet-ml-others")
         for number, experiment in enumerate(opened):
             forget_exit_hook(experiment)
             if experiment.ended:
@@ -123,9 +125,6 @@ class End:
         reports = experiment.alive and not is_offline(experiment)
 
         def before() -> None:
-            if experiment is not self._call.started:
-                with self._guarded("The Comet experiment %s does not say where it comes from", key):
-                    self._claim(experiment)
             # In an experiment that nodes share, each says how it ended: the state they share follows from it.
             if experiment.alive:
                 with self._guarded("The Comet experiment %s did not end cleanly", key):
@@ -190,20 +189,16 @@ class End:
 
         run_within(deadline.left, correct, "comet-ml-correction")
 
-    def _claim(self, experiment: Experiment) -> None:
-        """Say where an experiment that the body started comes from, and that it is another one than the task's."""
-        try:
-            experiment.get_other(FLYTE_TASK)
-        except KeyError:
-            # The SDK logs the exported ones only where it logs the environment.
-            experiment.log_others(dict(self._plan.others))
+    def _name_the_others(self) -> None:
+        """Have the experiment that the node links to name those that the body has opened besides."""
         own = self._call.own
-        if own is not None and experiment.get_key() != own.get_key() and "another" not in self._call.told:
-            self._call.told.add("another")
-            logger.warning(
-                "The task started a Comet experiment of its own, %s, beside the one that was started for it, %s. To "
-                "log to that one, use comet_ml.start() or comet_ml.get_running_experiment(); to start only your own, "
-                "decorate with start=False.",
-                experiment.get_key(),
-                own.get_key(),
-            )
+        keys = dict.fromkeys(each.get_key() for each in self._call.opened if not each.disabled)
+        if own is None or own.disabled or len(keys) < 2 or is_offline(own):
+            return
+        others = ", ".join(key for key in keys if key != own.get_key())
+        name = marked(self._plan.mark, FLYTE_OTHER_EXPERIMENTS)
+        with self._guarded("The Comet experiment %s does not name the others of its task", own.get_key()):
+            if own.ended:
+                self._sdk.stored(own.get_key()).log_other(name, others)
+            else:
+                own.log_others({name: others})

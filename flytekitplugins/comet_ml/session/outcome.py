@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
+import os
 import traceback
 
 from ..names import (
@@ -47,6 +49,7 @@ class Report:
         self._sdk = sdk
         self._plan = plan
         self._log_filter = log_filter
+        self._children = os.times()[2:4]
 
     def log(self, experiment: Experiment, outcome: Outcome, resumed: bool) -> None:
         """Log the outcome to an experiment that has not ended, if it is one to be told."""
@@ -82,12 +85,17 @@ class Report:
 
         The SDK reports a crash only through `sys.excepthook`, and every other end as "finished".
         """
-        stored = self._stored(experiment)
         if outcome.crashed or (self._plan.mark and self._failures(experiment)) or self._another_rank_failed(experiment):
-            stored.set_state("crashed")
-        elif self._plan.primary and (resumed or self._plan.rank is None) and stored.get_state() == "crashed":
-            # An earlier attempt, or a child process of the task: the task's own outcome wins.
-            stored.set_state("finished")
+            self._stored(experiment).set_state("crashed")
+        elif self._plan.primary and (resumed or self._had_children()):
+            # An earlier attempt may have crashed, or a child process of the task: the task's own outcome wins.
+            stored = self._stored(experiment)
+            if stored.get_state() == "crashed":
+                stored.set_state("finished")
+
+    def _had_children(self) -> bool:
+        """Whether child processes have run since the session began: to ask the server takes three requests."""
+        return bool(multiprocessing.active_children()) or os.times()[2:4] != self._children
 
     def correct(self, experiment: Experiment, outcome: Outcome) -> None:
         """Change what an experiment says that has ended, online."""

@@ -13,7 +13,8 @@ from typing import Any
 from ..archives.store import DIRECTORY_SETTING, OfflineArchives
 from ..errors import CometTrackingError
 from ..forks import process_lock
-from ..names import Status
+from ..log import logger
+from ..names import FLYTE_TASK, Status
 from ..sdk import refusals
 from ..sdk.call import Call
 from ..sdk.comet_sdk import CometSDK
@@ -155,10 +156,28 @@ class Session:
             self._layer.set({"COMET_EXPERIMENT_KEY": key if self._sdk.can_join() else None})
 
     def _made(self, experiment: Experiment) -> None:
-        """The body has opened an experiment."""
-        if self._call.own is None and not experiment.disabled:
-            self._call.own = experiment
-            self._call.identity.setdefault("experiment_key", experiment.get_key())
+        """Say where an experiment that the body has opened comes from, and that it is another one than the task's."""
+        call, key = self._call, experiment.get_key()
+        if experiment.disabled or not experiment.alive:
+            return
+        if call.own is None:
+            call.own = experiment
+            call.identity.setdefault("experiment_key", key)
+        with guarded(f"The Comet experiment {key} does not say where it comes from", self._masked):
+            try:
+                experiment.get_other(FLYTE_TASK)
+            except KeyError:
+                # The SDK logs the exported ones only where it logs the environment.
+                experiment.log_others(dict(self._plan.others))
+        if key != call.own.get_key() and "another" not in call.told:
+            call.told.add("another")
+            logger.warning(
+                "The task started a Comet experiment of its own, %s, beside the one that was started for it, %s. To "
+                "log to that one, use comet_ml.start() or comet_ml.get_running_experiment(); to start only your own, "
+                "decorate with start=False.",
+                key,
+                call.own.get_key(),
+            )
 
     def _archive_settings(self) -> dict[str, str | None]:
         given = [
