@@ -30,6 +30,7 @@ class CometSDK:
     def __init__(self, comet_ml: Any) -> None:
         self._comet_ml = comet_ml
         self._config: Any = None
+        self._api: Any = None
 
     @classmethod
     def of(cls, comet_ml: Any) -> CometSDK:
@@ -168,8 +169,13 @@ class CometSDK:
         Args:
             key: Its key.
         """
-        experiment: StoredExperiment = self._comet_ml.APIExperiment(previous_experiment=key)
+        bound = {} if self._api is None else {"api": self._api}
+        experiment: StoredExperiment = self._comet_ml.APIExperiment(previous_experiment=key, **bound)
         return experiment
+
+    def bind(self, api_key: str) -> None:
+        """Ask this server about experiments from now on, with this key, whatever the settings say later."""
+        self._api = self._comet_ml.API(api_key=api_key, cache=False)
 
     # Calls
 
@@ -206,6 +212,9 @@ class MockedSDK(CometSDK):
 
     def check_settings(self, settings: Mapping[str, Any]) -> None:
         """A mock takes every setting."""
+
+    def bind(self, api_key: str) -> None:
+        """A mock is its own server."""
 
     def call(self) -> AbstractContextManager[Call]:
         """Give the context experiments of its own while the block runs."""

@@ -85,7 +85,7 @@ class Opening:
         self.mode, self.cause = starter.mode, starter.cause
         for name in impatient:
             self._layer.forget(name)
-        self._bind_server()
+        self._bind(self._environ.get(variable("api_key")) or self._configured_key())
         if self.experiment is not None:
             self._call.own = self._call.started = self.experiment
             self._describe(self.experiment, starter)
@@ -144,11 +144,15 @@ class Opening:
             return "offline"
         return "online"
 
-    def _bind_server(self) -> None:
+    def _bind(self, api_key: object) -> None:
+        """Note server and key: the end uses these, and not what the body has left in the environment."""
         server = server_of(self._sdk, self._plan.host)
         if urlsplit(server).hostname not in COMET_HOSTS:
             self.server_elsewhere = server
             http.keep_reports_home()
+        if self.mode == "online" and isinstance(api_key, str):
+            with guarded("The end asks the server that the settings name then"):
+                self._sdk.bind(api_key)
 
     def _describe(self, experiment: Experiment, starter: Starter) -> None:
         created = self.mode == "online" and not is_resumed(experiment)

@@ -221,6 +221,8 @@ class Session:
 
     def _finish(self) -> None:
         assert self._end is not None
+        # The body may have cleared the environment.
+        self._layer.apply()
         outcome, termination = self._outcome, self._termination
         if outcome.crashed:
             # A handler of the body's raises before our listener has had its turn.
