@@ -11,6 +11,7 @@ from typing import Any
 from tests.support.comet_server import CometServer
 from tests.support.faults import certificate, first, on, read_only, reset, slow, small, status, swallowing, tls
 from tests.support.matrix import Scenario, after, arrived, asked, back, gone, hang, put, reached, send
+from tests.support.scenarios_found_later import FOUND_LATER
 
 START = "The server, from the start"
 REFUSAL = "Refused by the server"
@@ -751,7 +752,7 @@ LATE = {
     # Without a handler in Python, the signal would kill at once; with one, Kubernetes does it after the grace period.
     "SIGTERM in a C call that holds the GIL and never returns",
 }
-SCENARIOS = [*FROM_THE_START, *REFUSALS, *IN_THE_MIDDLE, *THE_POD_S, *ENDS, *SIGNALS, *BODIES]
+SCENARIOS = [*FROM_THE_START, *REFUSALS, *IN_THE_MIDDLE, *THE_POD_S, *ENDS, *SIGNALS, *BODIES, *FOUND_LATER]
 
 # What the plugin must not change: these end as they do without it. Those in which only the plugin would do something
 # after the body are left out.
