@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..log import logger
+from . import patches
 from .experiments import is_offline
 from .redaction import SDKLogFilter
 
@@ -72,6 +73,7 @@ def hearing_of_losses(secrets: Collection[str]) -> Iterator[list[str]]:
     log_filter = SDKLogFilter()
     log_filter.secrets = frozenset(secrets)
     log_filter.install()
+    patches.apply()
     try:
         with log_filter.asking(listen, everywhere=True):
             yield losses
