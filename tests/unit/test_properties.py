@@ -92,7 +92,8 @@ def listened(log_filter: SDKLogFilter, *names: str) -> Iterator[Lines]:
             logging.getLogger(name).removeHandler(lines)
         log_filter.remove()
         # Keys made of one letter would be looked for in all that is logged after this.
-        redaction._remembered.clear()
+        redaction._forgettable.clear()
+        redaction._remembered[0] = frozenset()
 
 
 def written(api_key: str, message: Any, *arguments: Any, error: BaseException | None = None) -> str:

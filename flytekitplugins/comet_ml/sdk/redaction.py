@@ -8,12 +8,13 @@ are heard, and where records that would say the same thing twice are held back.
 
 from __future__ import annotations
 
+import functools
 import logging
 import sys
 import threading
 import traceback
 import warnings
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -32,13 +33,15 @@ _SDK_LOGGER = "comet_ml"
 _ON_THE_LINE = (_SDK_LOGGER, "requests", "urllib3", logger.name)
 _REPETITIONS = 5
 _KINDS_OF_RECORDS = 256
-_REMEMBERED_KEYS = 256
 
-_OF_EVERY_RECORD = frozenset(vars(logging.LogRecord("", 0, "", 0, "", (), None))) | {"message", "asctime", "taskName"}
+_OF_EVERY_RECORD = frozenset(vars(logging.LogRecord("", 0, "", 0, "", (), None))) | {"taskName"}
+
+_PLAIN = (str, int, float, bool, type(None))
 
 _filters: list[SDKLogFilter] = []
 # A thread of the SDK can outlive its session, and log the key then.
-_remembered: OrderedDict[str, None] = OrderedDict()
+_remembered = [frozenset[str]()]
+_forgettable: deque[frozenset[str]] = deque(maxlen=64)
 _in_hand = threading.local()
 
 
@@ -63,10 +66,9 @@ class SDKLogFilter:
         """End. What was secret stays masked for as long as the process runs."""
         if self in _filters:
             _filters.remove(self)
-        for secret in self.secrets:
-            _remembered[secret] = None
-        while len(_remembered) > _REMEMBERED_KEYS:
-            _remembered.popitem(last=False)
+        # Those of so many sessions ago are forgotten.
+        _forgettable.append(self.secrets)
+        _remembered[0] = frozenset().union(*_forgettable)
 
     @contextmanager
     def listening(self, names: Collection[str] = ()) -> Iterator[list[BaseException]]:
@@ -154,7 +156,7 @@ def _put_in_force() -> None:
 def _come_by(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What stands before `Logger.handle`, and before `callHandlers` for loggers with a `handle` of their own."""
     record = args[0] if args else kwargs.get("record")
-    if not (_filters or _remembered) or getattr(_in_hand, "record", None) is record:
+    if not (_filters or _remembered[0]) or getattr(_in_hand, "record", None) is record:
         return wrapped(*args, **kwargs)
     outer, _in_hand.record = getattr(_in_hand, "record", None), record
     try:
@@ -182,19 +184,36 @@ def _is_shown(record: Any) -> bool:
 
 
 def _secrets() -> frozenset[str]:
-    return frozenset(_remembered).union(*(each.secrets for each in list(_filters)))
+    return _union(_remembered[0], *(each.secrets for each in list(_filters)))
+
+
+@functools.lru_cache(maxsize=64)
+def _union(*secrets: frozenset[str]) -> frozenset[str]:
+    return frozenset().union(*secrets)
 
 
 def _mask(record: logging.LogRecord, secrets: frozenset[str]) -> None:
     message = _message_of(record)
-    if is_told(message, secrets) or masked_value(record.args, secrets) is not record.args:
+    if is_told(message, secrets) or _is_told_in_arguments(record.args, secrets):
         record.msg, record.args = masked(message, secrets), ()
-    for name, value in list(vars(record).items()):
-        if name not in _OF_EVERY_RECORD or name in ("exc_text", "stack_info", "message"):
-            new = masked_value(value, secrets)
-            if new is not value:
-                setattr(record, name, new)
+    for name in vars(record).keys() - _OF_EVERY_RECORD:
+        value = vars(record)[name]
+        new = masked_value(value, secrets)
+        if new is not value:
+            setattr(record, name, new)
+    for name in ("exc_text", "stack_info"):
+        if getattr(record, name):
+            setattr(record, name, masked(str(getattr(record, name)), secrets))
     _mask_exception(record, secrets)
+
+
+def _is_told_in_arguments(arguments: Any, secrets: frozenset[str]) -> bool:
+    # A handler can show them apart from the message.
+    if type(arguments) is tuple:
+        if any(type(a) is str and is_told(a, secrets) for a in arguments):
+            return True
+        arguments = tuple(a for a in arguments if type(a) not in _PLAIN)
+    return bool(arguments) and masked_value(arguments, secrets) is not arguments
 
 
 def _message_of(record: logging.LogRecord) -> str:
