@@ -249,7 +249,7 @@ class TemplateConfig:
     def __getstate__(self) -> dict[str, Any]:
         if holds_a_key(self.options.secret):
             logger.warning(
-                "comet_ml_login: a task of project %r is pickled with its `secret`, which has a text in it that looks like "
+                "comet_ml_login: a task of project %r is pickled with its `secret`, with a text in it that looks like "
                 "an API key. Give a flytekit.Secret, or a function that reads the key where it runs.",
                 self.link.project_name,
             )
