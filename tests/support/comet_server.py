@@ -87,6 +87,7 @@ class Experiment:
 
 
 Answer = tuple[int, Any]
+"""Status and content; of a redirect, where to."""
 RESET: Answer = (0, {})
 """An answer that breaks off: the connection is reset in the middle of it."""
 Fault = Callable[[Request], "Answer | None"]
@@ -369,6 +370,8 @@ def _handler(server: CometServer) -> type[BaseHTTPRequestHandler]:
                 return
             content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
             self.send_response(status)
+            if 300 <= status < 400:
+                self.send_header("Location", answer)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import json
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -15,6 +16,7 @@ import comet_ml
 import pytest
 from flytekitplugins.comet_ml.keys.experiment_key import derive_experiment_key, generated_name, is_legal_key
 from flytekitplugins.comet_ml.link import CometLink
+from flytekitplugins.comet_ml.sdk import redaction
 from flytekitplugins.comet_ml.sdk.redaction import SDKLogFilter, masked, spellings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -65,17 +67,42 @@ def test_masking_changes_nothing_else(text: str, api_key: str) -> None:
         assert masked(text, spellings(api_key)) == text
 
 
+class Lines(logging.Handler):
+    """What a logger's records look like once they are written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.text += self.format(record) + "\n"
+
+
+@contextmanager
+def listened(log_filter: SDKLogFilter, *names: str) -> Iterator[Lines]:
+    """The filter installed, and what loggers write meanwhile."""
+    lines = Lines()
+    log_filter.install()
+    try:
+        for name in names:
+            logging.getLogger(name).addHandler(lines)
+        yield lines
+    finally:
+        for name in names:
+            logging.getLogger(name).removeHandler(lines)
+        log_filter.remove()
+        # Keys made of one letter would be looked for in all that is logged after this.
+        redaction._forgettable.clear()
+        redaction._remembered[0] = frozenset()
+
+
 def written(api_key: str, message: Any, *arguments: Any, error: BaseException | None = None) -> str:
     """What a record of the SDK's log looks like once it is written."""
-    stream = io.StringIO()
-    handler = logging.StreamHandler(stream)
-    handler.handleError = lambda record: None  # type: ignore[method-assign] - logging prints it, and goes on
     log_filter = SDKLogFilter()
     log_filter.secrets = spellings(api_key)
-    handler.addFilter(log_filter)
-    info = (type(error), error, error.__traceback__) if error is not None else None
-    handler.handle(logging.LogRecord("comet_ml.x", logging.ERROR, __file__, 1, message, arguments, info))
-    return stream.getvalue()
+    with listened(log_filter, "comet_ml.x") as lines:
+        logging.getLogger("comet_ml.x").error(message, *arguments, exc_info=error)
+    return lines.text
 
 
 @quiet
@@ -201,10 +228,16 @@ def test_the_modules_under_test_are_the_real_ones() -> None:
 
 
 def test_a_warning_that_the_sdk_repeats_is_shown_five_times() -> None:
-    log_filter, stream = SDKLogFilter(), io.StringIO()
-    handler = logging.StreamHandler(stream)
-    handler.addFilter(log_filter)
-    for _ in range(100):
-        handler.handle(logging.LogRecord("comet_ml.x", logging.WARNING, __file__, 1, "full: %s", ("disk",), None))
-        handler.handle(logging.LogRecord("mine", logging.WARNING, __file__, 1, "full: %s", ("disk",), None))
-    assert stream.getvalue().count("full: disk") == 105
+    with listened(SDKLogFilter(), "comet_ml.x", "mine") as lines:
+        for _ in range(100):
+            logging.getLogger("comet_ml.x").warning("full: %s", "disk")
+            logging.getLogger("mine").warning("full: %s", "disk")
+    assert lines.text.count("full: disk") == 105
+
+
+def test_what_was_repeated_is_not_counted_for_ever() -> None:
+    log_filter = SDKLogFilter()
+    with listened(log_filter, "comet_ml.x"):
+        for number in range(10_000):
+            logging.getLogger("comet_ml.x").warning("full: %s", number)
+        assert len(log_filter._said) < 1000

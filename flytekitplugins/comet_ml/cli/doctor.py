@@ -75,8 +75,7 @@ def _environment() -> list[str]:
 
 def _local_server() -> str | None:
     """The server that the environment or a configuration file here names."""
-    sdk = sdk_of_process()
-    return str(sdk.setting("comet.url_override")) if sdk.names_server(os.environ) else None
+    return sdk_of_process().named_server(os.environ)
 
 
 def _version(name: str) -> str:

@@ -26,6 +26,7 @@ from ..link import CometLink
 from ..log import logger
 from ..names import LINK_TYPE_KEY
 from ..options import Options
+from .pickled_secret import holds_a_key
 from .tasks import introduce_tasks, maps_over, request_secret
 
 
@@ -246,6 +247,12 @@ class TemplateConfig:
         return self.task
 
     def __getstate__(self) -> dict[str, Any]:
+        if holds_a_key(self.options.secret):
+            logger.warning(
+                "comet_ml_login: a task of project %r is pickled with its `secret`, with a text in it that looks like "
+                "an API key. Give a flytekit.Secret, or a function that reads the key where it runs.",
+                self.link.project_name,
+            )
         # Elastic pickles the function for its workers, which need no task.
         return {**vars(self), "task": None, "from_another_process": True, "_decks": self.decks}
 

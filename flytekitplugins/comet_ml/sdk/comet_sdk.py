@@ -96,15 +96,32 @@ class CometSDK:
                         f"comet_ml_login: {name}={settings[name]!r} is no value of the Comet setting {key!r}: {error}"
                     ) from None
 
-    def names_server(self, environ: Mapping[str, str]) -> bool:
-        """Whether the user's environment or configuration files say which Comet server to talk to."""
+    def named_server(self, environ: Mapping[str, str], *, directory: str | None = None) -> str | None:
+        """The address of the Comet server that the environment or the SDK's configuration files name.
+
+        Args:
+            environ: The environment.
+            directory: A directory whose files name none: anybody's code can have brought them there. A file that
+                the environment itself names (`COMET_CONFIG`) counts wherever it is.
+
+        Returns:
+            What the SDK would use, in its own order; None where nothing names one.
+        """
         if environ.get("COMET_URL_OVERRIDE"):
-            return True
+            return environ["COMET_URL_OVERRIDE"]
         try:
-            origin = (self._config or self._comet_ml.get_config()).get_config_origin("comet.url_override")
+            sources = (self._config or self._comet_ml.get_config()).manager.envs
         except AttributeError:
-            return False
-        return origin is not None
+            return None
+        for source in sources:
+            path = os.path.realpath(getattr(source, "path", None) or os.sep)
+            is_there = directory is not None and os.path.dirname(path) == os.path.realpath(directory)
+            if is_there and path not in _chosen_files(environ):
+                continue
+            address = source.get("url_override", namespace=["comet"])
+            if isinstance(address, str) and address.strip():
+                return address.strip()
+        return None
 
     def embedded_server(self, api_key: object) -> str | None:
         """The address of the server that an API key carries (``KEY*base64``), if it does."""
@@ -189,6 +206,14 @@ class CometSDK:
         return constructors.can_join()
 
 
+def _chosen_files(environ: Mapping[str, str]) -> Iterator[str]:
+    """The configuration file that the environment names, itself or by its directory."""
+    for name in ("COMET_INI", "COMET_CONFIG"):
+        if environ.get(name):
+            chosen = os.path.realpath(os.path.expanduser(environ[name]))
+            yield from (chosen, os.path.join(chosen, ".comet.config"))
+
+
 class MockedSDK(CometSDK):
     """What a test has put in the place of `comet_ml`: nothing in it is patched, and its environment alone counts."""
 
@@ -209,6 +234,10 @@ class MockedSDK(CometSDK):
     def is_on(self, name: str, environ: Mapping[str, str]) -> bool | None:
         """What the environment that the test gives says."""
         return _ON.get(environ.get(name.replace(".", "_").upper(), "").strip().lower())
+
+    def named_server(self, environ: Mapping[str, str], *, directory: str | None = None) -> str | None:
+        """What the environment that the test gives says."""
+        return environ.get("COMET_URL_OVERRIDE")
 
     def check_settings(self, settings: Mapping[str, Any]) -> None:
         """A mock takes every setting."""

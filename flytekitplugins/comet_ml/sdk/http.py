@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import requests
+
+from . import redirects
 
 _PATHS = ("/clientlib/", "/api/rest/")
 _DOWNLOADS = ("asset", "artifact", "download", "model", "image", "output", "code", "symlink")
@@ -22,8 +24,9 @@ class NotCometError(requests.ConnectionError):
 
 
 def checked_session(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> requests.Session:
-    """Make a session that takes no answer for Comet's that is none."""
+    """Make a session that takes no answer for Comet's that is none, and follows no redirect to another server."""
     session: requests.Session = wrapped(*args, **kwargs)
+    redirects.stay(session)
     session.hooks["response"].append(check_answer)
     return session
 
@@ -31,26 +34,15 @@ def checked_session(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: 
 def check_answer(response: requests.Response, *args: Any, **kwargs: Any) -> None:
     """Refuse an answer that cannot be Comet's.
 
-    A proxy or a captive portal answers 200 with a page of its own; the SDK would take that for delivered. And a
-    redirect to another origin would take the API key there, in the body and in the headers.
+    A proxy or a captive portal answers 200 with a page of its own; the SDK would take that for delivered.
 
     Raises:
         NotCometError: With the server that has answered.
     """
     request = response.request
     asked = urlsplit(request.url or "")
-    if response.is_redirect:
-        target = urlsplit(urljoin(request.url or "", response.headers["location"]))
-        if (target.scheme, target.netloc) != (asked.scheme, asked.netloc):
-            raise NotCometError(
-                f"{asked.scheme}://{asked.netloc} sends to another place, {target.scheme}://{target.hostname}, where "
-                "the API key must not go",
-                response=None,
-                request=request,
-            )
-        return
     fetches = request.method == "GET" and any(part in asked.path for part in _DOWNLOADS)
-    if not response.ok or fetches or not any(path in asked.path for path in _PATHS):
+    if not response.ok or response.is_redirect or fetches or not any(path in asked.path for path in _PATHS):
         return
     if response.content and not _is_json(response):
         raise NotCometError(

@@ -16,7 +16,7 @@ from typing import Any
 import wrapt
 
 from ..log import logger
-from . import constructors, http, offline_calls, running_experiment, sending, threads, waiting
+from . import constructors, http, offline_calls, running_experiment, sending, system_details, threads, waiting
 
 Wrapper = Callable[[Any, Any, Any, Any], Any]
 
@@ -69,7 +69,19 @@ PATCHES = (
         "comet_ml.connection.http_session",
         "get_http_session",
         http.checked_session,
-        "a page that is not Comet's counts as delivered, and redirects are followed",
+        "a page that is not Comet's counts as delivered, and redirects are followed with the key",
+    ),
+    Patch(
+        "comet_ml.env_logging",
+        "get_command",
+        system_details.command,
+        "the system details have the whole command line in them",
+    ),
+    Patch(
+        "comet_ml.experiment",
+        "parse_command_line_arguments",
+        system_details.parameters,
+        "arguments of commands are parameters where COMET_AUTO_LOG_CLI_ARGUMENTS says so",
     ),
     Patch(
         "comet_ml.thread_pool",

@@ -1,79 +1,51 @@
-"""Keeping the API key out of logs and exceptions, and hearing the errors that the Comet SDK only logs.
+"""Keeping the API key out of logs, and hearing what the Comet SDK only logs.
 
 `comet_ml.login` returns None and logs why it failed, with the rejected key in the message; `comet_ml.start` may
-return a dead experiment and log the cause. A filter on the handlers of all loggers masks the key; while it listens, it
-also keeps the SDK's exceptions and holds back the records that would say the same thing twice.
+return a dead experiment and log the cause. Every record of every logger goes through `logging.Logger.handle`, whatever
+handlers and filters there are, now or later: that is the one point where keys are masked, where the SDK's exceptions
+are heard, and where records that would say the same thing twice are held back.
 """
 
 from __future__ import annotations
 
+import functools
 import logging
+import sys
 import threading
 import traceback
-from collections import Counter
-from collections.abc import Collection, Iterator
+import warnings
+from collections import OrderedDict, deque
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import wrapt
+
+from ..foreign_text import all_behind, described, printable, traceback_of
 from ..log import logger
+from .masked_values import masked_value, scrub
+from .masking import MASK, is_told, masked, spellings
 
-MASK = "***"
+__all__ = ["MASK", "SDKLogFilter", "masked", "scrub", "spellings"]
+
 _SDK_LOGGER = "comet_ml"
+# Their records have in them what a server has sent, and their frames have the key.
+_ON_THE_LINE = (_SDK_LOGGER, "requests", "urllib3", logger.name)
 _REPETITIONS = 5
+_KINDS_OF_RECORDS = 256
+
+_OF_EVERY_RECORD = frozenset(vars(logging.LogRecord("", 0, "", 0, "", (), None))) | {"taskName"}
+
+_PLAIN = (str, int, float, bool, type(None))
+
+_filters: list[SDKLogFilter] = []
+# A thread of the SDK can outlive its session, and log the key then.
+_remembered = [frozenset[str]()]
+_forgettable: deque[frozenset[str]] = deque(maxlen=64)
+_in_hand = threading.local()
 
 
-def masked(text: str, secrets: Collection[str]) -> str:
-    """A text with every secret in it replaced by asterisks."""
-    for secret in sorted(secrets, key=len, reverse=True):
-        text = text.replace(secret, MASK)
-    return text
-
-
-def spellings(api_key: str) -> frozenset[str]:
-    """The texts by which an API key could be recognised: a key that embeds its server also goes without it."""
-    return frozenset(text for text in (api_key, api_key.partition("*")[0]) if text)
-
-
-def scrub(error: BaseException | None, secrets: Collection[str]) -> None:
-    """Mask secrets in the arguments of an exception and of those behind it: the SDK's can carry the API key.
-
-    Args:
-        error: The exception, which stays the same object.
-        secrets: What to mask.
-    """
-    seen: set[int] = set()
-    waiting: list[Any] = [error]
-    while waiting:
-        current = waiting.pop()
-        if not isinstance(current, BaseException) or id(current) in seen:
-            continue
-        seen.add(id(current))
-        waiting += [current.__cause__, current.__context__, *current.args]
-        try:
-            # Those of an ExceptionGroup, which Python 3.10 does not have.
-            waiting += getattr(current, "exceptions", ())
-            _scrub_one(current, secrets)
-        except Exception as problem:
-            # The exception of a task can be anything, a frozen dataclass too.
-            logger.debug(
-                "A %s could not be searched for the API key: %s", type(current).__name__, type(problem).__name__
-            )
-
-
-def _scrub_one(error: BaseException, secrets: Collection[str]) -> None:
-    def is_told(value: object) -> bool:
-        return isinstance(value, str) and any(secret in value for secret in secrets)
-
-    if any(map(is_told, error.args)):
-        error.args = tuple(masked(a, secrets) if isinstance(a, str) else a for a in error.args)
-    for name, value in list(vars(error).items()):
-        if is_told(value):
-            setattr(error, name, masked(value, secrets))
-        elif name == "__notes__":
-            error.__dict__[name] = [masked(n, secrets) if isinstance(n, str) else n for n in value]
-
-
-class SDKLogFilter(logging.Filter):
+class SDKLogFilter:
     """Masks secrets in log records, and holds back some of the SDK's, from `install` to `remove`.
 
     Attributes:
@@ -81,28 +53,22 @@ class SDKLogFilter(logging.Filter):
     """
 
     def __init__(self) -> None:
-        super().__init__()
         self.secrets: frozenset[str] = frozenset()
-        self._handlers: list[logging.Handler] = []
-        self._listeners: dict[int, tuple[list[BaseException], frozenset[str]]] = {}
-        self._said: Counter[tuple[str, str, str]] = Counter()
-        self._last: dict[tuple[str, str, str], tuple[float, int | None]] = {}
+        self._listeners: dict[int | None, Callable[[logging.LogRecord], bool]] = {}
+        self._said: OrderedDict[tuple[str, str, str], int] = OrderedDict()
 
     def install(self) -> None:
-        """Put the filter on every handler that there is."""
-        # Also those of urllib3, which logs addresses at DEBUG, and of whoever logs an exception of the SDK.
-        loggers = [logging.root, *list(logging.root.manager.loggerDict.values())]
-        for owner in loggers:
-            for handler in owner.handlers if isinstance(owner, logging.Logger) else ():
-                if handler not in self._handlers:
-                    handler.addFilter(self)
-                    self._handlers.append(handler)
+        """Begin: from now on every record of the process comes by."""
+        _put_in_force()
+        _filters.append(self)
 
     def remove(self) -> None:
-        """Take the filter off again."""
-        for handler in self._handlers:
-            handler.removeFilter(self)
-        self._handlers.clear()
+        """End. What was secret stays masked for as long as the process runs."""
+        if self in _filters:
+            _filters.remove(self)
+        # Those of so many sessions ago are forgotten.
+        _forgettable.append(self.secrets)
+        _remembered[0] = frozenset().union(*_forgettable)
 
     @contextmanager
     def listening(self, names: Collection[str] = ()) -> Iterator[list[BaseException]]:
@@ -115,52 +81,203 @@ class SDKLogFilter(logging.Filter):
         Yields:
             The list of exceptions, filled while the block runs.
         """
-        thread, heard = threading.get_ident(), list[BaseException]()
-        self._listeners[thread] = (heard, frozenset(names))
-        try:
+        heard = list[BaseException]()
+
+        def listen(record: logging.LogRecord) -> bool:
+            error = _exception_of(record)
+            if error is not None:
+                if not any(error is other for other in heard):
+                    heard.append(error)
+                return False
+            return not (isinstance(record.args, tuple) and any(type(a) is str and a in names for a in record.args))
+
+        with self.asking(listen):
             yield heard
+
+    @contextmanager
+    def asking(self, listener: Callable[[logging.LogRecord], bool], *, everywhere: bool = False) -> Iterator[None]:
+        """Ask a listener about each record of the SDK's, before it is masked, whether it is to be shown.
+
+        Args:
+            listener: Says whether.
+            everywhere: Whether also about those of other threads.
+        """
+        thread = None if everywhere else threading.get_ident()
+        self._listeners[thread] = listener
+        try:
+            yield
         finally:
             del self._listeners[thread]
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Mask the record, and say whether it is to be shown (`logging.Filter`)."""
-        listener = self._listeners.get(record.thread or 0)
-        if listener is not None and record.name.split(".")[0] == _SDK_LOGGER:
-            heard, names = listener
-            error = record.exc_info[1] if record.exc_info else None
-            if error is not None:
-                if error not in heard:
-                    heard.append(error)
-                return False
-            if isinstance(record.args, tuple) and any(isinstance(a, str) and a in names for a in record.args):
-                return False
-        self._mask(record)
-        return not self._repeats(record)
+    def wants(self, record: logging.LogRecord) -> bool:
+        """Whether a record is to be shown, as far as this session goes."""
+        if not _is_of(record, (_SDK_LOGGER,)):
+            return True
+        listeners = [self._listeners.get(thread) for thread in (record.thread, None)]
+        return all(listener is None or listener(record) for listener in listeners) and not self._repeats(record)
 
     def _repeats(self, record: logging.LogRecord) -> bool:
         """Whether the SDK has said this often enough: with a full disk, it says so for every metric."""
-        if record.name.split(".")[0] != _SDK_LOGGER or record.levelno < logging.WARNING:
+        if record.levelno < logging.WARNING:
             return False
-        said = (record.name, str(record.msg), repr(record.args))
-        # Each handler asks about the same record. To keep it would keep the frames of its exception.
-        moment = (record.created, record.thread)
-        if moment != self._last.get(said):
-            self._last[said] = moment
-            self._said[said] += 1
-        return self._said[said] > _REPETITIONS
+        kind = (record.name, str(record.msg)[:200], repr(record.args)[:200])
+        said = self._said.pop(kind, 0) + 1
+        self._said[kind] = said
+        if len(self._said) > _KINDS_OF_RECORDS:
+            self._said.popitem(last=False)
+        return said > _REPETITIONS
 
-    def _mask(self, record: logging.LogRecord) -> None:
-        if not self.secrets:
-            return
-        try:
-            message = record.getMessage()
-        except Exception:
-            # Arguments that do not fit: the handler itself complains of it, and prints them.
-            message = f"{record.msg!r} {record.args!r}"
-        if any(secret in message for secret in self.secrets):
-            record.msg, record.args = masked(message, self.secrets), ()
-        if record.exc_info and record.exc_info[1] is not None:
-            text = "".join(traceback.format_exception(record.exc_info[1])).rstrip()
-            if any(secret in text for secret in self.secrets):
-                # A formatter takes the text that is there, and would else format the exception with the key in it.
-                record.exc_info, record.exc_text = None, masked(text, self.secrets)
+
+def _is_of(record: logging.LogRecord, names: tuple[str, ...]) -> bool:
+    return _is_within(record.name, names)
+
+
+def _is_within(module: object, names: tuple[str, ...]) -> bool:
+    return any(module == name or str(module).startswith(f"{name}.") for name in names)
+
+
+def _exception_of(record: logging.LogRecord) -> BaseException | None:
+    return record.exc_info[1] if isinstance(record.exc_info, tuple) else None
+
+
+# The one point
+
+
+def _put_in_force() -> None:
+    """Have every record come by, for as long as the process runs: other code may have wrapped ours meanwhile."""
+    if not isinstance(vars(logging.Logger)["handle"], wrapt.FunctionWrapper):
+        for name in ("handle", "callHandlers"):
+            wrapt.wrap_function_wrapper(logging.Logger, name, _come_by)
+        threading.excepthook = _masked_first(threading.excepthook, lambda arguments: arguments.exc_value)
+        sys.unraisablehook = _masked_first(sys.unraisablehook, lambda arguments: arguments.exc_value)
+        warnings.formatwarning = wrapt.FunctionWrapper(warnings.formatwarning, _mask_warning)
+
+
+def _come_by(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What stands before `Logger.handle`, and before `callHandlers` for loggers with a `handle` of their own."""
+    record = args[0] if args else kwargs.get("record")
+    if not (_filters or _remembered[0]) or getattr(_in_hand, "record", None) is record:
+        return wrapped(*args, **kwargs)
+    outer, _in_hand.record = getattr(_in_hand, "record", None), record
+    try:
+        return wrapped(*args, **kwargs) if _is_shown(record) else None
+    finally:
+        _in_hand.record = outer
+
+
+def _is_shown(record: Any) -> bool:
+    """Mask a record, and say whether anybody is to see it."""
+    if not isinstance(record, logging.LogRecord):
+        return True
+    try:
+        shown = all(each.wants(record) for each in list(_filters))
+        if shown:
+            _make_printable(record)
+            secrets = _secrets()
+            if secrets:
+                _mask(record, secrets)
+        return shown
+    except Exception as problem:  # what is logged can be of any make, and a handler would fail on it as well
+        record.msg, record.args = f"(a record of {record.name!r} could not be read: {type(problem).__name__})", ()
+        record.exc_info, record.exc_text = None, None
+        return True
+
+
+def _secrets() -> frozenset[str]:
+    return _union(_remembered[0], *(each.secrets for each in list(_filters)))
+
+
+@functools.lru_cache(maxsize=64)
+def _union(*secrets: frozenset[str]) -> frozenset[str]:
+    return frozenset().union(*secrets)
+
+
+def _mask(record: logging.LogRecord, secrets: frozenset[str]) -> None:
+    message = _message_of(record)
+    if is_told(message, secrets) or _is_told_in_arguments(record.args, secrets):
+        record.msg, record.args = masked(message, secrets), ()
+    for name in vars(record).keys() - _OF_EVERY_RECORD:
+        value = vars(record)[name]
+        new = masked_value(value, secrets)
+        if new is not value:
+            setattr(record, name, new)
+    for name in ("exc_text", "stack_info"):
+        if getattr(record, name):
+            setattr(record, name, masked(str(getattr(record, name)), secrets))
+    _mask_exception(record, secrets)
+
+
+def _is_told_in_arguments(arguments: Any, secrets: frozenset[str]) -> bool:
+    # A handler can show them apart from the message.
+    if type(arguments) is tuple:
+        if any(type(a) is str and is_told(a, secrets) for a in arguments):
+            return True
+        arguments = tuple(a for a in arguments if type(a) not in _PLAIN)
+    return bool(arguments) and masked_value(arguments, secrets) is not arguments
+
+
+def _message_of(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except Exception:
+        # Arguments that do not fit: the handler itself complains of it, and prints them.
+        return f"{record.msg!r} {record.args!r}"
+
+
+def _mask_exception(record: logging.LogRecord, secrets: frozenset[str]) -> None:
+    """Leave only the text of an exception where the key is in it, or can be in the variables of its frames.
+
+    A formatter takes the text that is there, and would else format the exception; some show variables as well.
+    """
+    error = _exception_of(record)
+    if error is None:
+        return
+    found: list[str] = []
+
+    def mask(text: str) -> str:
+        told = masked(text, secrets)
+        if told != text:
+            found.append(told)
+        return told
+
+    description = described(error, mask)
+    if found or _is_of(record, _ON_THE_LINE) or _is_told_in_frames(error, secrets):
+        record.exc_info, record.exc_text = None, description.traceback.rstrip()
+
+
+def _is_told_in_frames(error: BaseException, secrets: frozenset[str]) -> bool:
+    """Whether a variable of the SDK has a secret in it, in a frame that an exception leads to."""
+    for each in all_behind(error):
+        for frame, _ in traceback.walk_tb(traceback_of(each)):
+            if _is_within(frame.f_globals.get("__name__"), _ON_THE_LINE):
+                variables = dict(frame.f_locals)
+                if masked_value(variables, secrets) is not variables:
+                    return True
+    return False
+
+
+def _make_printable(record: logging.LogRecord) -> None:
+    """Spell out what a terminal would act on, where a record has in it what a server has sent."""
+    if not _filters or not _is_of(record, _ON_THE_LINE):
+        return
+    if isinstance(record.args, tuple) and any(type(a) is str and not a.isprintable() for a in record.args):
+        record.args = tuple(printable(a) if type(a) is str else a for a in record.args)
+    message = _message_of(record)
+    told = printable(message, lines=True)
+    if told != message:
+        record.msg, record.args = told, ()
+
+
+# What is written to standard error past all loggers
+
+
+def _masked_first(hook: Callable[[Any], Any], error_of: Callable[[Any], BaseException | None]) -> Callable[[Any], Any]:
+    def masked_hook(arguments: Any) -> Any:
+        scrub(error_of(arguments), _secrets())
+        return hook(arguments)
+
+    return masked_hook
+
+
+def _mask_warning(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    return masked(wrapped(*args, **kwargs), _secrets())

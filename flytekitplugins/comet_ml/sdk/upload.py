@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..log import logger
+from . import patches
 from .experiments import is_offline
 from .redaction import SDKLogFilter
 
@@ -61,35 +62,23 @@ def hearing_of_losses(secrets: Collection[str]) -> Iterator[list[str]]:
     Yields:
         A list of reasons, in which the secrets are still to be masked.
     """
-    listener, log_filter, sdk_logger = _Listener(), SDKLogFilter(), logging.getLogger("comet_ml")
-    log_filter.secrets = frozenset(secrets)
-    log_filter.install()
-    terminal = list(sdk_logger.handlers)
-    for handler in terminal:
-        handler.addFilter(_hide)
-    sdk_logger.addHandler(listener)
-    try:
-        yield listener.losses
-    finally:
-        sdk_logger.removeHandler(listener)
-        for handler in terminal:
-            handler.removeFilter(_hide)
-        log_filter.remove()
+    losses: list[str] = []
 
-
-class _Listener(logging.Handler):
-    def __init__(self) -> None:
-        super().__init__()
-        self.losses: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
+    def listen(record: logging.LogRecord) -> bool:
         if _tells_of_loss(record):
             error = record.exc_info[1] if record.exc_info else None
-            self.losses.append(record.getMessage() + (f" ({type(error).__name__}: {error})" if error else ""))
+            losses.append(record.getMessage() + (f" ({type(error).__name__}: {error})" if error else ""))
+        return False
 
-
-def _hide(record: logging.LogRecord) -> bool:
-    return False
+    log_filter = SDKLogFilter()
+    log_filter.secrets = frozenset(secrets)
+    log_filter.install()
+    patches.apply()
+    try:
+        with log_filter.asking(listen, everywhere=True):
+            yield losses
+    finally:
+        log_filter.remove()
 
 
 def _tells_of_loss(record: logging.LogRecord) -> bool:

@@ -114,7 +114,8 @@ class Opening:
             api_key = arguments["api_key"] = self._plan.credentials()
             self._protect(api_key)
         kwargs = self._plan.login_kwargs
-        self._layer.set(server_settings(self._sdk, self._plan.host, api_key, kwargs, self._environ))
+        host, remote = self._plan.host, self._plan.remote
+        self._layer.set(server_settings(self._sdk, host, api_key, kwargs, self._environ, remote=remote))
         self._sdk.forget_clients()
 
     def _configured_key(self) -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,14 +20,21 @@ URL_OVERRIDE = "COMET_URL_OVERRIDE"
 
 
 def server_settings(
-    sdk: CometSDK, host: str, api_key: object, login_kwargs: Mapping[str, Any], environ: Mapping[str, str]
+    sdk: CometSDK,
+    host: str,
+    api_key: object,
+    login_kwargs: Mapping[str, Any],
+    environ: Mapping[str, str],
+    *,
+    remote: bool = False,
 ) -> dict[str, str]:
     """The settings that make `host` the server that the SDK talks to, the key check included.
 
     `comet_ml.login` has no argument that works for both, hence the environment. What names a server more explicitly
     keeps its precedence: a `url_override` keyword, `COMET_URL_OVERRIDE` (environment or configuration file), and an
-    API key that embeds its server. The last, and Comet's own service, are spelt out too: the SDK would otherwise keep
-    the server of the first key that it sees for all keys of the process.
+    API key that embeds its server. All are spelt out: the SDK would otherwise keep the server of the first key that it
+    sees for all keys of the process, and look for files wherever the body goes. In a pod, a file in the working
+    directory may have come with the code: it names no server where `host` does.
 
     Args:
         sdk: The SDK.
@@ -34,12 +42,17 @@ def server_settings(
         api_key: The key that will be used, as far as it is known.
         login_kwargs: The decorator's other keywords.
         environ: The environment of the process.
+        remote: Whether this is a pod.
     """
-    if login_kwargs.get("url_override") or sdk.names_server(environ):
+    if login_kwargs.get("url_override"):
         return {}
+    is_given = urlsplit(host).hostname not in COMET_HOSTS
+    named = sdk.named_server(environ, directory=os.getcwd() if remote and is_given else None)
+    if named is not None:
+        return {URL_OVERRIDE: named}
     server = sdk.embedded_server(api_key)
     if server is None:
-        server = COMET_SERVICE if urlsplit(host).hostname in COMET_HOSTS else host
+        server = host if is_given else COMET_SERVICE
     return {URL_OVERRIDE: f"{server.rstrip('/')}/clientlib/"}
 
 
