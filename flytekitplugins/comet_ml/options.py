@@ -268,8 +268,8 @@ def check_names_of(option: str, value: object) -> None:
         return
     if isinstance(value, str) or not isinstance(value, Sequence) or not all(isinstance(name, str) for name in value):
         raise InvalidOptionError(
-            f"comet_ml_login: `{option}` must be True, False or a list of {option.removeprefix('log_')[:-1]} names, not "
-            f"{value!r}."
+            f"comet_ml_login: `{option}` must be True, False or a list of {option.removeprefix('log_')[:-1]} names, "
+            f"not {value!r}."
         )
 
 
@@ -288,8 +288,8 @@ def check_known_names(option: str, chosen: bool | Sequence[str], known: Sequence
     unknown = [] if isinstance(chosen, bool) else [name for name in chosen if name not in known]
     if unknown:
         raise InvalidOptionError(
-            f"comet_ml_login: `{option}` names {', '.join(map(repr, unknown))}, but the {option.removeprefix('log_')} of "
-            f"{function!r} are {', '.join(map(repr, known)) or 'none'}."
+            f"comet_ml_login: `{option}` names {', '.join(map(repr, unknown))}, but the {option.removeprefix('log_')} "
+            f"of {function!r} are {', '.join(map(repr, known)) or 'none'}."
         )
 
 

@@ -32,8 +32,7 @@ class Data(dict[str, Any]):
 def is_temporary(path: str) -> bool:
     """Whether a local path is in a temporary directory, which another run does not have."""
     places = {*_TEMPORARY, tempfile.gettempdir(), os.path.realpath(tempfile.gettempdir())}
-    absolute = os.path.abspath(path)
-    return any(absolute == place or absolute.startswith(f"{place}{os.sep}") for place in places)
+    return any(path == place or path.startswith(f"{place}{os.sep}") for place in places)
 
 
 def flyte_data(value: Any) -> Data | None:

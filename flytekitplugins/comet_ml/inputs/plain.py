@@ -27,11 +27,14 @@ from .secret_names import Sense, looks_secret, may_show, sense_of
 
 MAX_TEXT = 10_000
 """Characters of one text that are kept."""
-_BUDGET = 200_000
-"""Characters, about, of everything that is kept of a call's inputs."""
+MAX_ITEMS = 1_000
+"""Items of one list, and members of one dict, that are kept."""
+_BUDGET = 50_000
+"""Characters, about, of everything that is kept of one input. A value counts as eight at least."""
 _MAX_NESTING = 32
 _SMALL_ARRAY = 32
 _HIDDEN = "***"
+_MORE = "..."
 
 # By the names of package and class, so that none of them is imported.
 _WRITTEN_AS_TEXT = {
@@ -70,12 +73,14 @@ class PlainInputs:
     def plain(self, name: str, value: Any) -> Any:
         """An input as a plain value: a scalar, or dicts and lists of them; `Data` in the place of data."""
         chosen = name in self._chosen
+        self._left = _BUDGET
         return self._plain(name, name, value, Sense.PLAIN if chosen else sense_of(name), (), chosen)
 
     def _plain(self, path: str, name: str, value: Any, sense: Sense, within: tuple[int, ...], chosen: bool) -> Any:
         if self._left <= 0 or len(within) > _MAX_NESTING:
             self.complete = False
-            return LEFT_OUT
+            return _MORE
+        self._left -= 8
         before = len(self.left_out)
         try:
             shown = self._shown(path, name, value, sense, within, chosen)
@@ -106,7 +111,7 @@ class PlainInputs:
 
     def _scalar(self, name: str, value: Any, sense: Sense, chosen: bool) -> Any:
         text = value if isinstance(value, str) else str(value)
-        self._left -= 8 + min(len(text), MAX_TEXT)
+        self._left -= min(len(text), MAX_TEXT)
         if any(secret in text for secret in self._secrets):
             return LEFT_OUT
         if isinstance(value, str):
@@ -125,7 +130,7 @@ class PlainInputs:
         found: dict[str, Any] = {}
         number = 0
         for key, read in members:
-            if self._left <= 0:
+            if self._left <= 0 or number == MAX_ITEMS:
                 self.complete = False
                 break
             number += 1
@@ -149,7 +154,7 @@ class PlainInputs:
     def _items(self, path: str, name: str, items: Iterator[Any], sense: Sense, within: tuple[int, ...]) -> Any:
         found: list[Any] = []
         for index, item in enumerate(items):
-            if self._left <= 0:
+            if self._left <= 0 or index == MAX_ITEMS:
                 self.complete = False
                 break
             shown = self._plain(f"{path}.{index}", name, item, sense, within, False)
@@ -220,11 +225,11 @@ def members_of(value: Any) -> Callable[[], Iterator[tuple[Any, Callable[[], Any]
         names = [field.name for field in dataclasses.fields(value)]
     elif _is_pydantic(kind):
         # The first is of version 2, in which the other one warns.
-        fields = kind.model_fields if hasattr(kind, "model_fields") else kind.__fields__  # type: ignore[attr-defined]
+        fields = kind.model_fields if hasattr(kind, "model_fields") else kind.__fields__
         hidden = {name for name, field in fields.items() if getattr(field, "exclude", None)}
         names = [name for name in (*fields, *(getattr(value, "__pydantic_extra__", None) or {})) if name not in hidden]
     elif isinstance(getattr(kind, "__attrs_attrs__", None), tuple):
-        names = [attribute.name for attribute in kind.__attrs_attrs__]  # type: ignore[attr-defined]
+        names = [attribute.name for attribute in kind.__attrs_attrs__]
     elif isinstance(value, (argparse.Namespace, types.SimpleNamespace)):
         names = list(vars(value))
     elif (message := _protobuf_as_dict(value)) is not None:
@@ -253,14 +258,14 @@ def items_of(value: Any) -> Iterator[Any] | None:
     if isinstance(value, (bytes, bytearray, memoryview)):
         return None
     if isinstance(value, Set):
-        some = list(itertools.islice(value, _BUDGET // 8))
+        some = list(itertools.islice(value, MAX_ITEMS + 1))
         return iter(sorted(some, key=repr) if all(scalar_of(item) is not LEFT_OUT for item in some) else some)
     if isinstance(value, Sequence):
         return iter(value)
     kind = type(value)
-    # A series of pandas has an index; it is data.
+    # A series can be made a frame; it is data.
     is_array = hasattr(kind, "shape") and hasattr(kind, "dtype") and hasattr(kind, "tolist")
-    if is_array and not hasattr(kind, "index") and math.prod(value.shape) <= _SMALL_ARRAY:
+    if is_array and not hasattr(kind, "to_frame") and math.prod(value.shape) <= _SMALL_ARRAY:
         items = value.tolist()
         return iter(items) if isinstance(items, list) else None
     return None

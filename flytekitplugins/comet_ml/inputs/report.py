@@ -75,7 +75,7 @@ def input_report(arguments: Mapping[str, Any], log_inputs: Chosen, secrets: Coll
         parameters=flat.values,
         data=data,
         left_out=plain.left_out,
-        asset=_json(asset, indent=1) if over or not all_said else None,
+        asset=_json(asset) if over or not all_said else None,
     )
 
 
@@ -169,5 +169,5 @@ def _data(data: Mapping[str, Data]) -> tuple[str | None, bool]:
     return _json(short), False
 
 
-def _json(tree: Any, indent: int | None = None) -> str:
-    return json.dumps(tree, ensure_ascii=False, indent=indent)
+def _json(tree: Any) -> str:
+    return json.dumps(tree, ensure_ascii=False)

@@ -43,7 +43,7 @@ _SECRET_WORDS = _set(
 _SERVICES = _set(
     "account admin aes anthropic api app auth aws azure bot client cloud cohere comet consumer databricks datadog"
     " deepseek deploy dsa ecdsa encrypt encryption decryption gcp gemini gh git github gitlab google gpg groq hf hmac"
-    " host hub huggingface kaggle license licence login master mistral mlflow neptune npm openai openrouter personal pgp"
+    " host hub huggingface kaggle license login master mistral mlflow neptune npm openai openrouter personal pgp"
     " private pypi replicate root rsa sas secret security sendgrid sentry server service session shared sign signing"
     " slack ssh ssl storage stripe subscription telegram tls together twilio vault wandb webhook"
 )
@@ -120,7 +120,7 @@ def _sense_at(words: list[str], index: int) -> Sense:
         if before in _PASS_SERVICES and not after:
             return Sense.SECRET
         return Sense.TECHNICAL if before in _TECHNICAL_BEFORE_PASS or after in _TECHNICAL_AFTER else Sense.DOUBTFUL
-    if word in ("auth", "authentication") or word.endswith("pass") and word.removesuffix("pass") in _PASS_SERVICES:
+    if word in ("auth", "authentication") or (word.endswith("pass") and word.removesuffix("pass") in _PASS_SERVICES):
         return Sense.DOUBTFUL
     return Sense.PLAIN
 
