@@ -175,7 +175,7 @@ def test_scalars_of_torch_are_scalars() -> None:
     assert parameters(a=torch.tensor([1, 2])) == {"a": "[1, 2]"}
 
 
-@pytest.mark.parametrize("value", [b"x", object(), Config, len, argparse], ids=repr)
+@pytest.mark.parametrize("value", [b"x", object(), Config, len, argparse], ids=lambda value: type(value).__name__)
 def test_what_has_no_plain_value_is_left_out_by_name(value: Any) -> None:
     found = report(a=value, b=1)
     assert found.parameters == {"b": 1}
