@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import comet_ml
 import pytest
 from flytekit import FlyteFile, Secret, dynamic, task, workflow
-from flytekitplugins.comet_ml import InvalidOptionError, comet_ml_login
+from flytekitplugins.comet_ml import InvalidOptionError, comet_ml_login, source
 
 from tests.support.canary import CANARY
 from tests.support.comet_server import CometServer, Experiment
@@ -178,6 +178,7 @@ def train() -> None: ...
 
 def run_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: str = "") -> None:
     name = f"package_{abs(hash((str(tmp_path), more))) % 10**8}"
+    monkeypatch.setattr(source, "MAX_FILES", 50)
     root = tmp_path / "project" / name
     root.mkdir(parents=True)
     (root / "__init__.py").write_text("# a package\n")

@@ -23,12 +23,16 @@ def log_source(experiment: Experiment, plan: SessionPlan, secrets: Collection[st
         plan: The session's plan.
         secrets: Texts that must not be in anything.
     """
-    if plan.source_file is None:
+    if plan.source_file is None or experiment.disabled is True:
         return
     experiment.set_filename(plan.source_file)
     withheld = []
     for name, path in {plan.source_file: plan.source_file, **plan.source_files()}.items():
-        code = Path(path).read_text(encoding="utf-8", errors="replace")
+        try:
+            code = Path(path).read_text(encoding="utf-8", errors="replace")
+        except OSError as problem:
+            logger.debug("The source %s cannot be read: %s", name, problem)
+            continue
         if any(secret in code for secret in secrets):
             withheld.append(name)
         elif path == plan.source_file:
@@ -47,6 +51,8 @@ def log_inputs(experiment: Experiment, plan: SessionPlan, secrets: Collection[st
         plan: The session's plan.
         secrets: Texts that must not be in anything.
     """
+    if experiment.disabled is True:
+        return
     report = plan.inputs(secrets)
     if report.parameters:
         experiment.log_parameters({marked(plan.mark, name): value for name, value in report.parameters.items()})
@@ -69,10 +75,10 @@ def log_outputs(experiment: Experiment | None, plan: SessionPlan, returned: Any,
         returned: What the task returned.
         secrets: Texts that must not be in anything.
     """
-    if plan.outputs is None or experiment is None or not plan.primary:
+    if plan.outputs is None or experiment is None or experiment.disabled is True or not plan.primary:
         return
     report = plan.outputs(returned, secrets)
-    if getattr(experiment, "ended", False) is True:
+    if experiment.ended is True:
         logger.warning("What the task returned is not logged: its code has ended the Comet experiment.")
         return
     if report.metrics:

@@ -30,9 +30,9 @@ def describe(
         experiment.log_others({**plan.others, CREATED_FROM: plan.login_kwargs.get("source") or "flyte"})
         if plan.name and not resumed and not _has_name(sdk, plan, layer):
             experiment.set_name(plan.name)
+        log_inputs(experiment, plan, log_filter.secrets)
         if plan.source_file and (not resumed if starter.logs_code is None else starter.logs_code):
             log_source(experiment, plan, log_filter.secrets)
-        log_inputs(experiment, plan, log_filter.secrets)
 
 
 def _has_name(sdk: CometSDK, plan: SessionPlan, layer: SettingsLayer) -> bool:
