@@ -146,6 +146,18 @@ def test_pydantic_models_have_dotted_names_and_no_secrets() -> None:
     assert found.left_out == ["cfg.optimizer.note"]
 
 
+def test_addresses_of_pydantic_are_texts_unless_a_password_stands_in_them() -> None:
+    pydantic = pytest.importorskip("pydantic")
+
+    class Service(pydantic.BaseModel):
+        page: pydantic.HttpUrl = pydantic.HttpUrl("https://example.com/a")
+        database: pydantic.PostgresDsn = pydantic.PostgresDsn("postgresql://me:hunter2@host/db")
+
+    found = report(service=Service())
+    assert found.parameters == {"service.page": "https://example.com/a"}
+    assert found.left_out == ["service.database"]
+
+
 def test_attrs_classes_have_dotted_names() -> None:
     attr = pytest.importorskip("attr")
     kind = attr.make_class("Config", {"lr": attr.ib(default=0.1)})

@@ -39,8 +39,6 @@ _MORE = "..."
 # By the names of package and class, so that none of them is imported.
 _WRITTEN_AS_TEXT = {
     *(("ipaddress", f"IPv{version}{what}") for version in "46" for what in ("Address", "Network", "Interface")),
-    *(("pydantic", name) for name in ("AnyUrl", "_BaseUrl", "_BaseMultiHostUrl")),
-    *(("pydantic_core", name) for name in ("Url", "MultiHostUrl")),
     *(("torch", name) for name in ("dtype", "device", "layout", "memory_format")),
     ("numpy", "dtype"),
 }
@@ -194,9 +192,15 @@ def scalar_of(value: Any) -> Any:
         return str(value)
     if isinstance(value, PurePath) and flyte_data(value) is None:
         return str(value)
-    if any((k.__module__.partition(".")[0], k.__name__) in _WRITTEN_AS_TEXT for k in type(value).__mro__):
+    if any(_is_written_as_text(k.__module__.partition(".")[0], k.__name__) for k in type(value).__mro__):
         return str(value)
     return _scalar_of_an_array(value)
+
+
+def _is_written_as_text(package: str, name: str) -> bool:
+    # The addresses of pydantic: `HttpUrl`, `PostgresDsn`.
+    is_address = package in ("pydantic", "pydantic_core") and name.endswith(("Url", "Dsn"))
+    return is_address or (package, name) in _WRITTEN_AS_TEXT
 
 
 def _scalar_of_an_array(value: Any) -> Any:
