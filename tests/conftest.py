@@ -14,6 +14,7 @@ import comet_ml
 import pytest
 from flytekit.core.context_manager import ExecutionState, FlyteContextManager, FlyteEntities
 from flytekit.models.core.identifier import Identifier, ResourceType, WorkflowExecutionIdentifier
+from flytekitplugins.comet_ml import source
 from hypothesis import settings
 
 from tests.support.canary import CANARY, Canary
@@ -56,6 +57,8 @@ def _as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Ca
     os.environ["COMET_AUTO_LOG_ENV_DETAILS"] = "0"
     os.environ["COMET_AUTO_LOG_GIT_METADATA"] = "0"
     os.environ["COMET_AUTO_LOG_GIT_PATCH"] = "0"
+    # The package of a test's task is that of all tests, and to send it each time takes long.
+    monkeypatch.setattr(source, "MAX_FILES", 0)
     monkeypatch.chdir(tmp_path / "work")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     handlers = {handler: list(handler.filters) for handler in logging.getLogger("comet_ml").handlers}

@@ -36,6 +36,7 @@ class Options:
     host: str = "https://www.comet.com"
     start: bool = True
     log_inputs: bool | Sequence[str] = True
+    log_outputs: bool | Sequence[str] = False
     experiment_config: Any = None
     ranks: Literal["primary", "all"] = "primary"
     on_unavailable: Literal["offline", "raise"] = "offline"
@@ -49,7 +50,8 @@ class Options:
         check_secret(self.secret)
         check_experiment_key(self.experiment_key)
         check_bool("start", self.start)
-        check_log_inputs(self.log_inputs)
+        check_names_of("log_inputs", self.log_inputs)
+        check_names_of("log_outputs", self.log_outputs)
         check_choice("ranks", self.ranks, ("primary", "all"))
         check_choice("on_unavailable", self.on_unavailable, ("offline", "raise"))
         check_seconds("end_timeout", self.end_timeout)
@@ -256,7 +258,7 @@ def web_address(host: str) -> str:
     return address
 
 
-def check_log_inputs(value: object) -> None:
+def check_names_of(option: str, value: object) -> None:
     """Refuse what is neither a bool nor a sequence of names.
 
     Raises:
@@ -266,21 +268,28 @@ def check_log_inputs(value: object) -> None:
         return
     if isinstance(value, str) or not isinstance(value, Sequence) or not all(isinstance(name, str) for name in value):
         raise InvalidOptionError(
-            f"comet_ml_login: `log_inputs` must be True, False or a list of input names, not {value!r}."
+            f"comet_ml_login: `{option}` must be True, False or a list of {option.removeprefix('log_')[:-1]} names, "
+            f"not {value!r}."
         )
 
 
-def check_input_names(log_inputs: bool | Sequence[str], inputs: Sequence[str], function: str) -> None:
-    """Refuse names that are not inputs of the decorated function.
+def check_known_names(option: str, chosen: bool | Sequence[str], known: Sequence[str], function: str) -> None:
+    """Refuse names that are not inputs, or outputs, of the decorated function.
+
+    Args:
+        option: `log_inputs` or `log_outputs`.
+        chosen: Its value.
+        known: The names that there are.
+        function: Name of the function.
 
     Raises:
         InvalidOptionError: With the names that are unknown, and those that there are.
     """
-    unknown = [] if isinstance(log_inputs, bool) else [name for name in log_inputs if name not in inputs]
+    unknown = [] if isinstance(chosen, bool) else [name for name in chosen if name not in known]
     if unknown:
         raise InvalidOptionError(
-            f"comet_ml_login: `log_inputs` names {', '.join(map(repr, unknown))}, but the inputs of {function!r} are "
-            f"{', '.join(map(repr, inputs)) or 'none'}."
+            f"comet_ml_login: `{option}` names {', '.join(map(repr, unknown))}, but the {option.removeprefix('log_')} "
+            f"of {function!r} are {', '.join(map(repr, known)) or 'none'}."
         )
 
 
@@ -339,6 +348,7 @@ def _check_names(
                 "end_timeout",
                 "host",
                 "log_inputs",
+                "log_outputs",
                 "on_unavailable",
                 "project_name",
                 "ranks",

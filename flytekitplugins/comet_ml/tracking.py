@@ -79,9 +79,11 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
             unless `COMET_URL_OVERRIDE`, ``url_override=`` or the API key itself names a server.
         start: Whether to start an experiment. With False the body starts its own; the settings of this decorator and
             the API key are in force for it.
-        log_inputs: Whether to log the task's inputs as parameters, or the names of those to log. Numbers, strings
-            (1,000 characters of them), bools, None, enums, datetimes and fields of dataclasses are logged; never an
-            input whose name speaks of a password, token, secret or key.
+        log_inputs: Whether to log the task's inputs as parameters, or the names of those to log. What is in models,
+            dataclasses, dicts and lists has dotted names; of files and frames, their origin is logged. Never logged is
+            what speaks of a password, token, secret or key, by its name and value.
+        log_outputs: Whether to log what the task returns, or the names of the outputs to log: numbers as metrics, other
+            scalars as Others.
         experiment_config: A `comet_ml.ExperimentConfig` for the experiment, or a dict of its arguments.
         ranks: Which processes of a distributed task (torch Elastic, PyTorchJob, MPI, TensorFlow) track: ``"primary"``,
             global rank 0 alone, while whatever the others open is disabled; or ``"all"``, every rank into the same
@@ -118,6 +120,7 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
         *,
         start: bool = True,
         log_inputs: bool | Sequence[str] = True,
+        log_outputs: bool | Sequence[str] = False,
         experiment_config: ExperimentConfig | Mapping[str, Any] | None = None,
         ranks: Literal["primary", "all"] = "primary",
         on_unavailable: Literal["offline", "raise"] = "offline",
@@ -133,6 +136,7 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
             host=host,
             start=start,
             log_inputs=log_inputs,
+            log_outputs=log_outputs,
             experiment_config=experiment_config,
             ranks=ranks,
             on_unavailable=on_unavailable,
@@ -165,7 +169,7 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
 
         Raises:
             UnsupportedFunctionError: For what is neither.
-            InvalidOptionError: If `log_inputs` names what is no input of the function.
+            InvalidOptionError: If `log_inputs` or `log_outputs` names what there is not, or a secret.
         """
         from .flyte1.decorate import decorated
 

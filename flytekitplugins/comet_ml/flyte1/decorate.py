@@ -13,12 +13,14 @@ from flytekit.core.context_manager import CompilationState, FlyteContextManager
 from flytekit.core.python_function_task import PythonFunctionTask
 from flytekit.core.workflow import WorkflowBase
 
-from .. import inputs, names
+from .. import names
 from ..decorated import Surroundings
 from ..errors import UnsupportedFunctionError
-from ..options import Options, check_input_names
+from ..inputs.arguments import check_no_secrets, input_names
+from ..options import Options, check_known_names
 from ..session import sigterm
 from .identity import is_local
+from .outputs import output_names
 from .registration import TemplateConfig, tracked_function
 from .tasks import request_secret
 
@@ -48,7 +50,7 @@ def decorated(options: Options, function: Any, surroundings: Callable[[], Surrou
 
     Raises:
         UnsupportedFunctionError: For what is neither.
-        InvalidOptionError: If `log_inputs` names what is no input of the function.
+        InvalidOptionError: If `log_inputs` or `log_outputs` names what there is not, or a secret.
     """
     _check_function(function)
     if isinstance(function, PythonFunctionTask):
@@ -138,12 +140,22 @@ def _decorated_function(
     attributes: dict[str, Any],
     surroundings: Callable[[], Surroundings],
 ) -> Callable[..., Any]:
-    if not isinstance(options.log_inputs, bool):
-        check_input_names(options.log_inputs, inputs.input_names(function), function.__name__)
+    _check_names(options, function)
     call = TrackedCall(options, function, attributes["get_config"], surroundings)
     tracked: Callable[..., Any] = tracked_function(function, call)
     tracked.__dict__.update(attributes)
     return tracked
+
+
+def _check_names(options: Options, function: Callable[..., Any]) -> None:
+    if not isinstance(options.log_inputs, bool):
+        check_known_names("log_inputs", options.log_inputs, input_names(function), function.__name__)
+        check_no_secrets("log_inputs", options.log_inputs, function)
+    if not isinstance(options.log_outputs, bool):
+        known = output_names(function)
+        if known is not None:
+            check_known_names("log_outputs", options.log_outputs, known, function.__name__)
+        check_no_secrets("log_outputs", options.log_outputs, function)
 
 
 def _decorated_task(

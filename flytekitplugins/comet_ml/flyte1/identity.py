@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import sys
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
+
+from flytekit.core.context_manager import flyte_context_Var
 
 from .. import names
 from ..keys import experiment_key
@@ -16,6 +20,9 @@ from ..log import logger
 from ..names import marked
 from ..ranks import Rank, rank_of
 
+# What flytekit makes of a task's name for a map task over it: `module.map_function_<digest>`, and "-arraynode".
+_MAP_TASK = re.compile(r"(?P<module>(?:.*\.)?)map_(?P<function>.+)_[0-9a-f]{32}(?:-arraynode)?")
+
 
 @dataclass(frozen=True)
 class Identity:
@@ -23,7 +30,7 @@ class Identity:
 
     Attributes:
         local: Whether this is no task of a Flyte cluster: a local run, a worker process of one, or a plain call.
-        task: Name of the task.
+        task: Name of the task that its author wrote: for a node of a map task, that of the task which is mapped.
         execution: Name of the execution; None locally, and in people's tests with a mocked context.
         project: Flyte project of the execution.
         domain: Flyte domain of the execution.
@@ -35,6 +42,8 @@ class Identity:
         workflow: The workflow, as `project:domain:name`.
         execution_url: Address of the execution in the Flyte console, where the platform provides it.
         hostname: The pod's host name, or the nearest thing to it.
+        map_index: Which element of its list a node of a map task works on, from "0"; None in other tasks.
+        local_run: What the calls of one local run have in common; None in a cluster, and for a plain call.
         rank: Which of a distributed task's processes this is; None in a task of one process.
     """
 
@@ -50,6 +59,8 @@ class Identity:
     workflow: str | None = None
     execution_url: str | None = None
     hostname: str = ""
+    map_index: str | None = None
+    local_run: str | None = None
     rank: Rank | None = None
 
     def experiment_key(self, *, workspace: str, project_name: str, scope: Scope = "attempt") -> str:
@@ -124,12 +135,14 @@ class Identity:
             names.FLYTE_DOMAIN: self.domain,
             names.FLYTE_WORKFLOW: self.workflow,
             names.FLYTE_EXECUTION_URL: self.execution_url,
+            names.FLYTE_LOCAL_RUN: self.local_run,
         }
         node = {
             names.FLYTE_NODE: self.node,
             names.FLYTE_ATTEMPT: self.attempt,
             names.FLYTE_TASK: self.task,
             names.FLYTE_TASK_VERSION: self.task_version,
+            names.FLYTE_MAP_INDEX: self.map_index,
         }
         mark = self.mark(scope)
         others = {**execution, **{marked(mark, name): value for name, value in node.items()}}
@@ -151,7 +164,8 @@ class Identity:
         """
         if self.execution and scope == "execution":
             return self.execution
-        return f"{self.task.rpartition('.')[2]} {self.execution or 'local'}"
+        index = f"[{self.map_index}]" if self.map_index is not None else ""
+        return f"{self.task.rpartition('.')[2]}{index} {self.execution or 'local'}"
 
 
 def identify(context: Any, environ: Mapping[str, str], *, task: str) -> Identity:
@@ -163,20 +177,22 @@ def identify(context: Any, environ: Mapping[str, str], *, task: str) -> Identity
         task: Name of the decorated function, where Flyte does not say which task this is.
     """
     if is_local(context):
-        return Identity(local=True, task=task, rank=rank_of(environ))
+        return Identity(local=True, task=task, local_run=_local_run(), rank=rank_of(environ))
     parameters = context.user_space_params
     # Without the variable this is somebody's test: in a pod, the control plane always sets it.
     execution = environ.get("FLYTE_INTERNAL_EXECUTION_ID")
     prefix = parameters.raw_output_prefix
     hostname = environ.get("HOSTNAME")
     attempt = environ.get("FLYTE_ATTEMPT_NUMBER")
+    registered = environ.get("FLYTE_INTERNAL_TASK_NAME") or task
+    map_index = _map_index(environ)
     node = unattempted = None
     if execution:
         node = experiment_key.generated_name(execution, prefix if isinstance(prefix, str) else None, hostname)
         unattempted = node_id(execution, node, attempt, _output_prefix(parameters, sys.argv))
     return Identity(
         local=False,
-        task=environ.get("FLYTE_INTERNAL_TASK_NAME") or task,
+        task=_mapped_task(registered) if map_index is not None else registered,
         execution=execution or None,
         project=environ.get("FLYTE_INTERNAL_EXECUTION_PROJECT"),
         domain=environ.get("FLYTE_INTERNAL_EXECUTION_DOMAIN"),
@@ -187,8 +203,35 @@ def identify(context: Any, environ: Mapping[str, str], *, task: str) -> Identity
         workflow=environ.get("FLYTE_INTERNAL_EXECUTION_WORKFLOW"),
         execution_url=environ.get("FLYTE_EXECUTION_URL"),
         hostname=str(parameters.execution_id.name) if hostname is None else hostname,
+        map_index=map_index,
         rank=rank_of(environ),
     )
+
+
+def _map_index(environ: Mapping[str, str]) -> str | None:
+    """Which element a node of a map task works on, as flytekit's own map tasks find out."""
+    variable = environ.get("BATCH_JOB_ARRAY_INDEX_VAR_NAME") or ""
+    index, offset = environ.get(variable) or "", environ.get("BATCH_JOB_ARRAY_INDEX_OFFSET") or "0"
+    return str(int(index) + int(offset)) if index.isdecimal() and offset.isdecimal() else None
+
+
+def _mapped_task(name: str) -> str:
+    """Name of the task that a map task is over."""
+    found = _MAP_TASK.fullmatch(name)
+    return f"{found['module']}{found['function']}" if found else name
+
+
+def _local_run() -> str | None:
+    """What the calls of one local run have in common: an identifier that is kept with the outermost state of the run.
+
+    flytekit gives all local runs the same execution id. It keeps the contexts that are around a call in a stack, the
+    outermost first; each run begins with a new execution state.
+    """
+    for context in flyte_context_Var.get():
+        state = context.execution_state
+        if state is not None and state.is_local_execution():
+            return str(vars(state).setdefault("_comet_ml_local_run", uuid.uuid4().hex[:12]))
+    return None
 
 
 def _output_prefix(parameters: Any, arguments: Sequence[str]) -> str | None:

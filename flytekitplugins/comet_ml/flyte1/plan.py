@@ -8,15 +8,18 @@ from collections.abc import Callable, Collection, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
-from .. import inputs, names
-from ..names import marked
+from .. import names
+from ..inputs.arguments import named_arguments
+from ..inputs.report import InputReport, OutputReport, input_report, output_report
 from ..options import Options
 from ..ranks import run_of, shared_key
 from ..session.plan import SessionPlan
+from ..source import package_files
 from .deck import deck_observer
 from .identity import Identity, identify
+from .outputs import named_outputs
 from .registration import TemplateConfig, source_file
-from .secret import read_api_key
+from .secret import read_api_key, secrets_of_the_pod
 from .storage import archive_store
 
 
@@ -51,10 +54,15 @@ def session_plan(
         credentials = functools.partial(read_api_key, options.secret, context.user_space_params.secrets, environ)
         store = archive_store(context)
 
-    def parameters(secrets: Collection[str]) -> dict[str, Any]:
-        arguments = inputs.named_arguments(function, args, kwargs)
-        logged = inputs.parameters(arguments, options.log_inputs, secrets)
-        return {marked(mark, name): value for name, value in logged.items()}
+    def inputs(secrets: Collection[str]) -> InputReport:
+        known = secrets_of_the_pod(environ).union(secrets)
+        return input_report(named_arguments(function, args, kwargs), options.log_inputs, known)
+
+    def outputs(returned: Any, secrets: Collection[str]) -> OutputReport:
+        known = secrets_of_the_pod(environ).union(secrets)
+        return output_report(named_outputs(function, returned), options.log_outputs, known)
+
+    file = source_file(function)
 
     return SessionPlan(
         project_name=options.project_name,
@@ -64,7 +72,8 @@ def session_plan(
         credentials=credentials,
         remote=not identity.local,
         log_command_line=identity.local and not Path(sys.argv[0]).name.startswith("pyflyte"),
-        source_file=source_file(function),
+        source_file=file,
+        source_files=functools.partial(package_files, file, function.__module__),
         start=options.start,
         login_kwargs=options.login_kwargs,
         experiment_config=options.experiment_config,
@@ -78,7 +87,8 @@ def session_plan(
         store_archive=store,
         scope=options.scope,
         mark=mark,
-        parameters=parameters,
+        inputs=inputs,
+        outputs=outputs if options.log_outputs else None,
         earlier_experiments=earlier,
         observer=deck_observer(context, template) if rank is None or rank.primary else None,
     )

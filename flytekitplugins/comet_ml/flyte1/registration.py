@@ -55,16 +55,20 @@ def tracked_function(function: Callable[..., Any], tracking: Tracking) -> Any:
 
         @functools.wraps(function, updated=())
         async def tracked_coroutine(*args: Any, **kwargs: Any) -> Any:
-            async with tracking(args, kwargs):
-                return await function(*args, **kwargs)
+            async with tracking(args, kwargs) as session:
+                result = await function(*args, **kwargs)
+                session.returned(result)
+                return result
 
         wrapper: Any = tracked_coroutine
     else:
 
         @functools.wraps(function, updated=())
         def tracked(*args: Any, **kwargs: Any) -> Any:
-            with tracking(args, kwargs):
-                return function(*args, **kwargs)
+            with tracking(args, kwargs) as session:
+                result = function(*args, **kwargs)
+                session.returned(result)
+                return result
 
         wrapper = tracked
     foreign = {name for decorator in class_decorators(function) for name in vars(decorator)}

@@ -9,6 +9,21 @@ from flytekit import Secret
 
 from ..errors import APIKeyError
 
+_SHORTEST_SECRET = 8
+
+
+def secrets_of_the_pod(environ: Mapping[str, str]) -> frozenset[str]:
+    """The values of Flyte's secrets in the environment, Comet's and others: no input with one in it is logged.
+
+    Args:
+        environ: The environment of the process.
+    """
+    # A test may have put something else in its place.
+    variables = environ if isinstance(environ, Mapping) else {}
+    values = {value.strip() for name, value in variables.items() if name.startswith("_FSEC_")}
+    # A very short one is in many a harmless text.
+    return frozenset(value for value in values if len(value) >= _SHORTEST_SECRET)
+
 
 def read_api_key(secret: Secret | Callable[[], str], secrets: Any, environ: Mapping[str, str]) -> str:
     """The API key.

@@ -35,11 +35,14 @@ class Experiment(Protocol):
     def set_filename(self, fname: str) -> None:
         """Say which file its code stands in."""
 
-    def log_code(self, file_name: str) -> Any:
-        """Log a source file."""
+    def log_code(self, file_name: str | None = None, *, code: str | None = None, code_name: str | None = None) -> Any:
+        """Log a source file, or a text as one with a name."""
 
     def log_others(self, dictionary: Mapping[str, Any]) -> None:
         """Log Others."""
+
+    def log_metrics(self, dic: Mapping[str, Any]) -> None:
+        """Log metrics, at the current step."""
 
     def log_parameters(self, parameters: Mapping[str, Any]) -> None:
         """Log parameters."""

@@ -9,6 +9,7 @@ from ..sdk.experiments import is_resumed
 from ..sdk.protocols import Experiment
 from ..sdk.redaction import SDKLogFilter, masked
 from ..sdk.settings import SettingsLayer
+from .call_content import log_inputs, log_source
 from .guard import guarded
 from .plan import SessionPlan
 from .start import Starter
@@ -29,12 +30,9 @@ def describe(
         experiment.log_others({**plan.others, CREATED_FROM: plan.login_kwargs.get("source") or "flyte"})
         if plan.name and not resumed and not _has_name(sdk, plan, layer):
             experiment.set_name(plan.name)
+        log_inputs(experiment, plan, log_filter.secrets)
         if plan.source_file and (not resumed if starter.logs_code is None else starter.logs_code):
-            experiment.set_filename(plan.source_file)
-            experiment.log_code(file_name=plan.source_file)
-        parameters = plan.parameters(log_filter.secrets)
-        if parameters:
-            experiment.log_parameters(dict(parameters))
+            log_source(experiment, plan, log_filter.secrets)
 
 
 def _has_name(sdk: CometSDK, plan: SessionPlan, layer: SettingsLayer) -> bool:

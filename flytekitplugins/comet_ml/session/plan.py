@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from ..inputs.report import InputReport, OutputReport
 from ..keys.experiment_key import Scope
 from ..names import Status
 from ..sdk.experiments import arguments_of_config
@@ -28,6 +29,7 @@ class SessionPlan:
         remote: Whether the call runs in a pod.
         log_command_line: Whether the process's arguments may be logged as parameters: not those of Flyte's commands.
         source_file: File of the decorated function.
+        source_files: Gives the other files of its package, by the names that they have there.
         start: Whether to start an experiment, or only log in.
         login_kwargs: The decorator's other keywords: settings, and arguments of `start` and `ExperimentConfig`.
         experiment_config: A `comet_ml.ExperimentConfig`, or a dict of its arguments.
@@ -43,7 +45,8 @@ class SessionPlan:
             it what the body logs.
         scope: What the experiment covers: this attempt alone, all attempts of the node, or the whole execution.
         mark: What tells this node from the others that share the experiment; None if it has one of its own.
-        parameters: Gives the parameters to log, none of which contains one of the texts that it is called with.
+        inputs: Gives what to log of the inputs; none of the texts that it is called with is in it.
+        outputs: Gives what to log of what the task returned, likewise; None where nothing of it is logged.
         earlier_experiments: Keys of the earlier attempts' experiments by attempt, newest first.
         observer: Is told of the session's experiments; None where nobody wants to know.
     """
@@ -58,6 +61,7 @@ class SessionPlan:
     remote: bool = False
     log_command_line: bool = True
     source_file: str | None = None
+    source_files: Callable[[], Mapping[str, str]] = dict
     start: bool = True
     experiment_config: Any = None
     others: Mapping[str, str] = field(default_factory=dict)
@@ -70,7 +74,8 @@ class SessionPlan:
     primary: bool = True
     scope: Scope = "attempt"
     mark: str | None = None
-    parameters: Callable[[Collection[str]], Mapping[str, Any]] = lambda secrets: {}
+    inputs: Callable[[Collection[str]], InputReport] = lambda secrets: InputReport()
+    outputs: Callable[[Any, Collection[str]], OutputReport] | None = None
     earlier_experiments: Mapping[str, str] = field(default_factory=dict)
     observer: Observer | None = None
 

@@ -22,6 +22,7 @@ from ..sdk.experiments import capturing_no_output
 from ..sdk.protocols import Experiment
 from ..sdk.redaction import SDKLogFilter, masked, scrub
 from ..sdk.settings import SettingsLayer
+from .call_content import log_outputs
 from .end import End
 from .event_loop import beside_the_loop
 from .guard import guarded
@@ -93,6 +94,15 @@ class Session:
             return
         self._outcome = outcome_of(error)
         self._undo.close()
+
+    def returned(self, value: Any) -> None:
+        """Log what the body returned, if the plan says so.
+
+        Args:
+            value: What it returned, which may be anything.
+        """
+        with guarded("What the task returned could not be logged to its Comet experiment", self._masked):
+            log_outputs(self.experiment, self._plan, value, self._log_filter.secrets)
 
     async def __aenter__(self) -> Session:
         # Only here can signals be watched, if this is the main thread.

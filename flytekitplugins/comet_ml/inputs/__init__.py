@@ -1,0 +1,1 @@
+"""A task's inputs and outputs: what of them Comet can show, and what nobody may see."""
