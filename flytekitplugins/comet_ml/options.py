@@ -41,6 +41,7 @@ class Options:
     on_unavailable: Literal["offline", "raise"] = "offline"
     end_timeout: float = 60.0
     scope: Scope = "attempt"
+    resolver: str | None = None
     login_kwargs: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:

@@ -13,9 +13,10 @@ from ..names import marked
 from ..options import Options
 from ..ranks import run_of, shared_key
 from ..session.plan import SessionPlan
+from ..tracked_function import source_file
 from .deck import deck_observer
 from .identity import Identity, identify
-from .registration import TemplateConfig, source_file
+from .registration import TemplateConfig
 from .secret import read_api_key
 from .storage import archive_store
 

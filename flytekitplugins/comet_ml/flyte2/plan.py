@@ -1,0 +1,117 @@
+"""A decorated call of Flyte 2: who is running, with which key, and what its session with Comet is to do."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Collection, Mapping, MutableMapping
+from pathlib import Path
+from typing import Any
+
+import flyte
+
+from .. import inputs, names
+from ..decorated import ActionTask
+from ..log import logger
+from ..names import marked
+from ..options import Options
+from ..ranks import run_of, shared_key
+from ..session.plan import SessionPlan
+from ..tracked_function import source_file
+from .identity import Identity, identify
+from .report import report_observer
+from .secret import read_api_key
+from .storage import archive_store
+
+_COMMANDS = ("a0", "flyte", "pyflyte", "clustered")
+"""Beginnings of the names of Flyte's commands: their arguments are not the task's."""
+
+# Functions of which it was said that their tasks have no link.
+_without_link: set[str] = set()
+
+
+def session_plan(
+    action_task: ActionTask,
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    environ: MutableMapping[str, str],
+) -> SessionPlan:
+    """What the session of a call is to do.
+
+    Args:
+        action_task: What is known of the task.
+        function: The decorated function.
+        args: Arguments of the call.
+        kwargs: Arguments of the call.
+        environ: The environment of the process.
+    """
+    options, context = action_task.options, flyte.ctx()
+    identity = identify(context, environ, task=action_task.name or f"{function.__module__}.{function.__name__}")
+    if action_task.name is None and not identity.local:
+        _say_that_there_is_no_link(function)
+    rank, mark = identity.rank, identity.mark(options.scope)
+    joins = rank is not None and options.ranks == "all"
+    experiment_key, others, earlier = _key_and_others(options, identity)
+    if experiment_key is None and joins:
+        experiment_key = shared_key(environ)
+    credentials = store = None
+    if not identity.local:
+        credentials = functools.partial(read_api_key, options.secret, environ)
+        store = archive_store(context)
+
+    def parameters(secrets: Collection[str]) -> dict[str, Any]:
+        arguments = inputs.named_arguments(function, args, kwargs)
+        logged = inputs.parameters(arguments, options.log_inputs, secrets)
+        return {marked(mark, name): value for name, value in logged.items()}
+
+    return SessionPlan(
+        project_name=options.project_name,
+        workspace=options.workspace,
+        host=options.host,
+        experiment_key=experiment_key,
+        credentials=credentials,
+        remote=not identity.local,
+        log_command_line=identity.local and not Path(sys.argv[0]).name.startswith(_COMMANDS),
+        source_file=source_file(function),
+        start=options.start,
+        login_kwargs=options.login_kwargs,
+        experiment_config=options.experiment_config,
+        others=others,
+        name=identity.experiment_name(options.scope),
+        rank=rank.name if rank is not None and joins else None,
+        run=run_of(environ, identity.attempt) if joins else None,
+        primary=rank is None or rank.primary,
+        on_unavailable=options.on_unavailable,
+        end_timeout=options.end_timeout,
+        store_archive=store,
+        scope=options.scope,
+        mark=mark,
+        parameters=parameters,
+        earlier_experiments=earlier,
+        observer=report_observer(context) if action_task.report and (rank is None or rank.primary) else None,
+    )
+
+
+def _key_and_others(options: Options, identity: Identity) -> tuple[str | None, dict[str, str], dict[str, str]]:
+    """The experiment's key and Others, and the keys of earlier attempts' experiments."""
+    others = identity.others(options.scope)
+    if options.experiment_key is not None or identity.local:
+        return options.experiment_key, others, {}
+    comet = {"workspace": options.workspace, "project_name": options.project_name}
+    key = identity.experiment_key(**comet, scope=options.scope)
+    earlier = identity.earlier_experiment_keys(**comet) if options.scope == "attempt" else {}
+    if earlier:
+        others[names.FLYTE_PREVIOUS_EXPERIMENT] = next(iter(earlier.values()))
+    return key, others, earlier
+
+
+def _say_that_there_is_no_link(function: Callable[..., Any]) -> None:
+    name = f"{function.__module__}.{function.__qualname__}"
+    if name not in _without_link:
+        _without_link.add(name)
+        logger.warning(
+            "@comet_ml_login does not know the task of %r: there is no link to Comet in the Flyte console, and the "
+            "secret is not requested. Put the decorator above @env.task.",
+            name,
+        )
