@@ -28,6 +28,9 @@ def archive_store(context: Any) -> Callable[[str], str] | None:
 
     def store(path: str) -> str:
         address = f"{prefix.rstrip('/')}/{FOLDER}/{os.path.basename(path)}"
+        if not flyte.storage.is_remote(address):
+            # The local file system alone wants its directories made.
+            os.makedirs(os.path.dirname(address.removeprefix("file://")), exist_ok=True)
         # Called in a thread without an event loop.
         stored: str = asyncio.run(flyte.storage.put(path, address))
         return stored or address
