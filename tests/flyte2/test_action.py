@@ -114,7 +114,7 @@ def test_an_experiment_has_what_flyte_and_the_body_know(actions: Actions, comet:
     experiment = comet.only_experiment
     assert experiment.states == ["alive", "ended"], run.log
     assert [step for step, _ in experiment.metrics["loss"]] == [0, 1, 2]
-    assert experiment.parameters["epochs"] == "3"
+    assert experiment.parameters["epochs"] == 3
     assert experiment.name == f"{kind} {RUN_NAME} {CHILD[:6]}"
     assert {name: value for name, value in experiment.others.items() if name.startswith("flyte_")} == {
         "flyte_run": RUN_NAME,
@@ -179,7 +179,7 @@ def test_what_cannot_be_sent_is_in_the_raw_data_path(actions: Actions, comet: Co
     (path,) = run.archives
     archive = read_archive(path)
     assert archive.key == links_of(run.wire)[0].rpartition("/")[2]
-    assert f"upload {path}" in run.log
+    assert f"upload --host {comet.url} {path}" in run.log
 
 
 def test_a_missing_secret_is_named_before_the_body(actions: Actions, comet: CometServer) -> None:
