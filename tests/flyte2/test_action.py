@@ -13,7 +13,7 @@ from flytekitplugins.comet_ml.keys.experiment_key import is_legal_key
 from tests.support.action import CHILD, ROOT, RUN_NAME, Actions, RunningAction, links_of
 from tests.support.comet_server import CometServer
 
-MODULE = '''
+MODULE = """
 import asyncio
 import time
 
@@ -79,7 +79,7 @@ def synchronous_waiting(epochs: int) -> float:
     print("waiting", flush=True)
     time.sleep(60)
     return 0.5
-'''
+"""
 KINDS = pytest.mark.parametrize("kind", ["asynchronous", "synchronous"])
 
 

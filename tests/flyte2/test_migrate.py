@@ -15,7 +15,7 @@ from tests.support.comet_server import CometServer
 
 pytest.importorskip("flyte_migrate")
 SECRET = "COMET_ML_COMET_ML_API_KEY"
-BOTH = '''
+BOTH = """
 from flytekit import Secret, task
 import comet_ml
 from flytekitplugins.comet_ml import comet_ml_login
@@ -40,7 +40,7 @@ def above(epochs: int) -> float:
 @task(enable_deck=True)
 def failing(epochs: int) -> float:
     raise ValueError("no luck")
-'''
+"""
 
 
 @pytest.fixture

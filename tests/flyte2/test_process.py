@@ -190,9 +190,7 @@ def test_a_local_task_that_raises_is_shown_as_crashed(laptop: CometServer) -> No
 
 
 def test_every_action_of_a_reusable_container_has_its_own_key(cluster: CometServer, tmp_path: Path) -> None:
-    env = flyte.TaskEnvironment(
-        "reusable", reusable=flyte.ReusePolicy(replicas=2, concurrency=5), secrets=[SECRET]
-    )
+    env = flyte.TaskEnvironment("reusable", reusable=flyte.ReusePolicy(replicas=2, concurrency=5), secrets=[SECRET])
 
     @login()
     @env.task

@@ -229,9 +229,7 @@ class Actions:
             )
         return RunningAction(process, outputs, self.directory, log, wire)
 
-    def _environment(
-        self, run: str, action: str, attempt: int, changes: Mapping[str, str | None]
-    ) -> dict[str, str]:
+    def _environment(self, run: str, action: str, attempt: int, changes: Mapping[str, str | None]) -> dict[str, str]:
         environment: dict[str, str | None] = {
             **{name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ},
             **({"PYTHONPATH": os.environ["PYTHONPATH"]} if "PYTHONPATH" in os.environ else {}),
