@@ -7,6 +7,8 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from flyte.extend import AsyncFunctionTaskTemplate
+
 from .. import inputs, names
 from ..decorated import ACTION_TASK, ActionTask, Surroundings
 from ..errors import UnsupportedFunctionError
@@ -14,6 +16,7 @@ from ..options import Options, check_input_names
 from ..session import sigterm
 from ..tracked_function import tracked_function
 from .identity import in_pod
+from .registration import add_to_task, watch_tasks
 
 if TYPE_CHECKING:
     from ..session.session import Session
@@ -32,9 +35,6 @@ def decorated(options: Options, function: Any, surroundings: Callable[[], Surrou
         InvalidOptionError: If `log_inputs` names what is no input of the function, or if the task runs in a reusable
             environment without the secret.
     """
-    # It needs Flyte 2 for nothing but this: a decorated function alone does not.
-    from .registration import AsyncFunctionTaskTemplate, add_to_task, watch_tasks
-
     watch_tasks()
     action_task = ActionTask(options)
     if isinstance(function, AsyncFunctionTaskTemplate):

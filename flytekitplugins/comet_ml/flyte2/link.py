@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from ..errors import InvalidOptionError
 from ..keys.action_key import action_prefix, action_text, derive_action_key, run_prefix, run_text
 from ..keys.experiment_key import Scope
-from ..link import CometLink
+from ..link import CometLink, problem_of_page
 
 RESOLVER_VARIABLE = "COMET_FLYTE_RESOLVER"
 """Environment variable that names the resolver page, where tasks are serialized."""
@@ -71,13 +72,13 @@ class CometActionLink:
                 return link.url(derive_action_key(self.scope, **flyte, action=action_name, attempt="", **comet))
             key = action_prefix(self.scope, **flyte, **comet) + action_text(self.scope, _ACTION, _ATTEMPT)
             return f"{link.url('')}{key}"
-        resolver = self.resolver or os.environ.get(RESOLVER_VARIABLE)
-        if resolver:
-            return self._resolved(resolver, link)
+        resolver = self.resolver or _resolver_of_environment()
+        if resolver is not None:
+            return self._resolved(resolver)
         key = run_prefix(self.scope, **comet) + run_text(self.scope, _RUN, _ACTION, _ATTEMPT)
         return f"{link.url('')}{key}"
 
-    def _resolved(self, resolver: str, link: CometLink) -> str:
+    def _resolved(self, resolver: str) -> str:
         """The address of the resolver page, with everything that it needs in the fragment."""
         values = {
             "scope": f"flyte2-{self.scope}",
@@ -91,6 +92,16 @@ class CometActionLink:
             "attempt": _ATTEMPT,
         }
         return f"{resolver}#{'&'.join(f'{name}={value}' for name, value in values.items())}"
+
+
+def _resolver_of_environment() -> str | None:
+    address = os.environ.get(RESOLVER_VARIABLE)
+    if not address:
+        return None
+    problem = problem_of_page(address)
+    if problem is not None:
+        raise InvalidOptionError(f"The environment variable {RESOLVER_VARIABLE}, {address!r}, {problem}.")
+    return address
 
 
 def _is_template(name: str) -> bool:

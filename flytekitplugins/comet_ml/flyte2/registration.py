@@ -72,7 +72,7 @@ def watch_tasks() -> None:
                 add_to_task(task, action_task)
                 return
 
-    AsyncFunctionTaskTemplate.__post_init__ = look_at_function  # type: ignore[method-assign]
+    AsyncFunctionTaskTemplate.__post_init__ = look_at_function
 
 
 def _wrapped(function: Any) -> Iterator[Any]:

@@ -46,7 +46,7 @@ def flyte_secret(secret: Any) -> flyte.Secret | None:
 
 def is_same(secret: flyte.Secret, other: flyte.Secret) -> bool:
     """Whether two requests bring the same secret to the same place."""
-    return secret.stable_hash() == other.stable_hash()
+    return bool(secret.stable_hash() == other.stable_hash())
 
 
 def read_api_key(secret: Any, environ: Mapping[str, str]) -> str:
