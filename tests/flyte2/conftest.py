@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import comet_ml
+import flyte
 import pytest
 
 from tests.support.action import Actions
@@ -43,6 +44,15 @@ def comet() -> Iterator[CometServer]:
     """A Comet server that takes the canary only."""
     with CometServer(accepted_keys={CANARY}) as server:
         yield server
+
+
+@pytest.fixture
+def laptop(comet: CometServer, monkeypatch: pytest.MonkeyPatch) -> CometServer:
+    """A Comet server that local runs are configured for."""
+    monkeypatch.setenv("COMET_API_KEY", CANARY)
+    monkeypatch.setenv("COMET_URL_OVERRIDE", f"{comet.url}/clientlib/")
+    flyte.init()
+    return comet
 
 
 @pytest.fixture

@@ -42,15 +42,6 @@ def log_loss(name: str) -> None:
 
 
 @pytest.fixture
-def laptop(comet: CometServer, monkeypatch: pytest.MonkeyPatch) -> CometServer:
-    """A Comet server that local runs are configured for."""
-    monkeypatch.setenv("COMET_API_KEY", CANARY)
-    monkeypatch.setenv("COMET_URL_OVERRIDE", f"{comet.url}/clientlib/")
-    flyte.init()
-    return comet
-
-
-@pytest.fixture
 def cluster(comet: CometServer, monkeypatch: pytest.MonkeyPatch) -> CometServer:
     """A Comet server that this process, a reusable container's, is told of."""
     monkeypatch.setenv("COMET_API_KEY_SECRET", CANARY)
