@@ -57,7 +57,7 @@ wheel: $(READY)
 	$(BIN)/twine check --strict build/dist/*
 
 # The wheel, with the newest of everything, in every Python that setup.py names and that is here.
-VERSIONS ?= 3.10 3.11 3.12
+VERSIONS ?= 3.10 3.11 3.12 3.13 3.14
 versions: wheel
 	JOBS=$(JOBS) ./.ci/versions $(VERSIONS)
 

@@ -223,13 +223,14 @@ class Actions:
             process = subprocess.Popen(
                 [*wrapper, *command],
                 cwd=root,
-                env=self._environment(run, action, attempt, environment or {}),
+                env=self.variables(run, action, attempt, environment or {}),
                 stdout=file,
                 stderr=subprocess.STDOUT,
             )
         return RunningAction(process, outputs, self.directory, log, wire)
 
-    def _environment(self, run: str, action: str, attempt: int, changes: Mapping[str, str | None]) -> dict[str, str]:
+    def variables(self, run: str, action: str, attempt: int, changes: Mapping[str, str | None]) -> dict[str, str]:
+        """The environment of an action: what `start` says of its arguments."""
         environment: dict[str, str | None] = {
             **{name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ},
             **({"PYTHONPATH": os.environ["PYTHONPATH"]} if "PYTHONPATH" in os.environ else {}),
