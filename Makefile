@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check faults oldest wheel versions examples-full docs bench clean
+.PHONY: demo test check faults oldest flyte2 wheel versions examples-full docs bench clean
 
 demo: $(READY)
 	@if [ -n "$$COMET_API_KEY" ]; then \
@@ -40,6 +40,16 @@ oldest:
 	.venv-oldest/bin/uv pip install -q --python .venv-oldest/bin/python -r tests/oldest-requirements.txt -e .
 	.venv-oldest/bin/python -m pytest -n $(JOBS) -m "not newest"
 
+# Flyte 2: its newest release without flytekit, and then both, with flyte-migrate. Each in an environment of its own.
+flyte2:
+	python=$$(./.ci/python) && $$python -m venv .venv-flyte2 && $$python -m venv .venv-migrate
+	.venv-flyte2/bin/pip install -q uv
+	.venv-flyte2/bin/uv pip install -q --python .venv-flyte2/bin/python -r tests/flyte2/requirements.txt
+	.venv-flyte2/bin/uv pip install -q --python .venv-flyte2/bin/python --no-deps -e .
+	.venv-flyte2/bin/uv pip install -q --python .venv-migrate/bin/python -r tests/flyte2/migrate-requirements.txt -e .
+	.venv-flyte2/bin/python -m pytest --confcutdir=tests/flyte2 -n $(JOBS) tests/flyte2
+	.venv-migrate/bin/python -m pytest --confcutdir=tests/flyte2 -n $(JOBS) tests/flyte2/test_migrate.py
+
 # What would be published: the wheel, built of the sdist, and the sdist, in build/dist.
 wheel: $(READY)
 	rm -rf build/dist
@@ -47,7 +57,7 @@ wheel: $(READY)
 	$(BIN)/twine check --strict build/dist/*
 
 # The wheel, with the newest of everything, in every Python that setup.py names and that is here.
-VERSIONS ?= 3.10 3.11 3.12
+VERSIONS ?= 3.10 3.11 3.12 3.13 3.14
 versions: wheel
 	JOBS=$(JOBS) ./.ci/versions $(VERSIONS)
 
@@ -77,4 +87,4 @@ $(READY): setup.py dev-requirements.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .venv-oldest .venv-full .venv-bench .venv-3.* .cometml-runs .pytest_cache .mypy_cache .ruff_cache build *.egg-info
+	rm -rf $(VENV) .venv-oldest .venv-flyte2 .venv-migrate .venv-full .venv-bench .venv-3.* .cometml-runs .pytest_cache .mypy_cache .ruff_cache build *.egg-info

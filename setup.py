@@ -22,14 +22,21 @@ setup(
     license_files=["LICENSE"],
     packages=find_namespace_packages(include=["flytekitplugins.comet_ml", "flytekitplugins.comet_ml.*"]),
     package_data={"flytekitplugins.comet_ml": ["py.typed", "deck/deck.css", "cli/resolver.html"]},
-    python_requires=">=3.10,<3.13",
-    install_requires=["flytekit>=1.12.3", "comet-ml>=3.43.2"],
+    python_requires=">=3.10,<3.15",
+    # flytekit has no release for later Pythons yet: there, the extra brings the only front end.
+    install_requires=['flytekit>=1.12.3; python_version < "3.13"', "comet-ml>=3.43.2"],
+    extras_require={"flyte2": ["flyte>=2.12"]},
+    # flytekit loads what is named here when it is imported, and so before flyte-migrate, which otherwise puts an empty
+    # `flytekitplugins` in the place of ours.
+    entry_points={"flytekit.plugins": ["comet_ml=flytekitplugins.comet_ml"]},
     classifiers=[
         "Intended Audience :: Developers",
         "Intended Audience :: Science/Research",
         "Programming Language :: Python :: 3.10",
         "Programming Language :: Python :: 3.11",
         "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Programming Language :: Python :: 3.14",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
         "Typing :: Typed",
     ],

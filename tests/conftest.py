@@ -30,6 +30,10 @@ settings.register_profile("no deadline", settings(), deadline=None)
 settings.load_profile("no deadline")
 
 
+collect_ignore = ["flyte2"]
+"""It runs in an environment of its own, without flytekit: `make flyte2`."""
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the tests that are marked as slow, too")
 

@@ -21,12 +21,14 @@ if TYPE_CHECKING:
         UnsupportedFunctionError,
         WorkspaceAccessError,
     )
+    from .flyte2.link import CometActionLink
     from .link import CometLink
     from .tracking import comet_ml_login
 
 __all__ = [
     "APIKeyError",
     "APIKeyRejectedError",
+    "CometActionLink",
     "CometLink",
     "CometTrackingError",
     "ExperimentRefusedError",
@@ -39,7 +41,12 @@ __all__ = [
     "comet_ml_login",
 ]
 
-_PLACES = {"CometLink": "link", "TrackedFunction": "decorated", "comet_ml_login": "tracking"}
+_PLACES = {
+    "CometActionLink": "flyte2.link",
+    "CometLink": "link",
+    "TrackedFunction": "decorated",
+    "comet_ml_login": "tracking",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from .options import Options
+    from .session.plan import SessionPlan
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
@@ -70,8 +74,30 @@ class Surroundings:
         comet_ml: The `comet_ml` module, or what a test has put in its place.
         environ: The environment of the process, or what a test has put in its place.
         context_manager: What a test has put in the place of flytekit's `FlyteContextManager`; None without a test.
+        plan_of_action: Gives the plan of a call in an action of Flyte 2, whatever generation the function was
+            decorated for; None where no action runs.
     """
 
     comet_ml: Any
     environ: MutableMapping[str, str]
     context_manager: Any = None
+    plan_of_action: Callable[..., SessionPlan] | None = None
+
+
+ACTION_TASK = "comet_ml_action_task"
+"""Name of the attribute of a decorated function that holds its `ActionTask`."""
+
+
+@dataclass
+class ActionTask:
+    """What is known of the task of Flyte 2 that was made of a decorated function.
+
+    Attributes:
+        options: The decorator's options.
+        name: The task's name; None as long as no task of Flyte 2 was made of the function.
+        report: Whether the task has a report.
+    """
+
+    options: Options
+    name: str | None = None
+    report: bool = False

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from .keys.experiment_key import Scope, link_suffix
 from .names import (
@@ -78,6 +79,34 @@ class CometLink:
         return "/".join(
             [self.host.rstrip("/"), _quoted(self.workspace), _quoted(self.project_name), _quoted(experiment_key)]
         )
+
+
+_URL = re.compile(r"[0-9A-Za-z:/?\[\]@!$&()*+,;=._~%-]+")
+
+
+def problem_of_page(address: str) -> str | None:
+    """What is wrong with an address as that of the resolver page, which gets its names after a ``#``.
+
+    Args:
+        address: The address.
+
+    Returns:
+        A text that follows the address in a message; None if it can be used.
+    """
+    try:
+        parts = urlsplit(address)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        return "is no address of a page; write https://.../resolver.html"
+    if not valid:
+        return "is no address of a page; write https://.../resolver.html"
+    if "#" in address:
+        return "has a fragment (#...), which the link needs for itself; leave it out"
+    if "@" in parts.netloc:
+        return "must have no user name and password in it"
+    if not _URL.fullmatch(address):
+        return "has characters that cannot stand in an address; quote them with %"
+    return None
 
 
 def _quoted(value: str) -> str:

@@ -25,6 +25,16 @@ EXPERIMENT_KEY_KEY = "experiment_key"
 LINK_SUFFIX_KEY = "link_suffix"
 HOST_KEY = "host"
 
+CONFIG_KEYS = {
+    "LINK_TYPE_KEY": LINK_TYPE_KEY,
+    "COMET_ML_PROJECT_NAME_KEY": PROJECT_NAME_KEY,
+    "COMET_ML_WORKSPACE_KEY": WORKSPACE_KEY,
+    "COMET_ML_EXPERIMENT_KEY_KEY": EXPERIMENT_KEY_KEY,
+    "COMET_ML_URL_SUFFIX_KEY": LINK_SUFFIX_KEY,
+    "COMET_ML_HOST_KEY": HOST_KEY,
+}
+"""The names of the config keys, as attributes of a decorated function."""
+
 # Comet's Others, by which an experiment says where it comes from and how its task ended.
 
 FLYTE_EXECUTION = "flyte_execution"
@@ -35,6 +45,8 @@ FLYTE_EXECUTION_URL = "flyte_execution_url"
 FLYTE_NODE = "flyte_node"
 FLYTE_ATTEMPT = "flyte_attempt"
 FLYTE_TASK = "flyte_task"
+FLYTE_RUN = "flyte_run"
+FLYTE_ACTION = "flyte_action"
 FLYTE_TASK_VERSION = "flyte_task_version"
 FLYTE_MAP_INDEX = "flyte_map_index"
 """Which element of its list a node of a map task works on, from 0."""

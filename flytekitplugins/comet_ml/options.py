@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from .errors import InvalidOptionError
 from .keys.experiment_key import SCOPES, Scope, is_legal_key
-from .link import CometLink
+from .link import CometLink, problem_of_page
 from .log import logger
 from .sdk import arguments
 from .sdk.keywords import COMMON_SETTINGS, EXPERIMENT_CONFIG_ARGUMENTS, NOT_SETTINGS
@@ -42,6 +42,7 @@ class Options:
     on_unavailable: Literal["offline", "raise"] = "offline"
     end_timeout: float = 60.0
     scope: Scope = "attempt"
+    resolver: str | None = None
     login_kwargs: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -56,6 +57,7 @@ class Options:
         check_choice("on_unavailable", self.on_unavailable, ("offline", "raise"))
         check_seconds("end_timeout", self.end_timeout)
         check_scope(self.scope, self.experiment_key)
+        check_resolver(self.resolver)
         check_experiment_config(self.experiment_config)
         check_keywords(self.login_kwargs)
         object.__setattr__(self, "host", web_address(self.host))
@@ -218,6 +220,20 @@ def check_scope(scope: object, experiment_key: str | None) -> None:
         )
 
 
+def check_resolver(value: str | None) -> None:
+    """Refuse what is no address of a page.
+
+    Raises:
+        InvalidOptionError: With what was given and what is wrong with it.
+    """
+    if value is None:
+        return
+    check_text("resolver", value)
+    problem = problem_of_page(value)
+    if problem is not None:
+        raise InvalidOptionError(f"comet_ml_login: `resolver` {value!r} {problem}.")
+
+
 def web_address(host: str) -> str:
     """The address of a Comet host, with its scheme and without a slash at its end.
 
@@ -352,6 +368,7 @@ def _check_names(
                 "on_unavailable",
                 "project_name",
                 "ranks",
+                "resolver",
                 "scope",
                 "start",
                 "workspace",

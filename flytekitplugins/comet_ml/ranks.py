@@ -53,7 +53,9 @@ def run_of(environ: Mapping[str, str], attempt: str | None) -> str:
     """
     # Elastic counts the restarts of its workers, which go on with the same experiment.
     names = ("MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT")
-    meeting = [attempt, *(environ.get(name) for name in (*names, "OMPI_MCA_ess_base_jobid"))]
+    # Flyte 2 restarts all pods of a clustered task within one attempt.
+    restarts = ("JOBSET_RESTART_ATTEMPT", "OMPI_MCA_ess_base_jobid")
+    meeting = [attempt, *(environ.get(name) for name in (*names, *restarts))]
     return hashlib.sha256(json.dumps(meeting).encode()).hexdigest()[:8]
 
 

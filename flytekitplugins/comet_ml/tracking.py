@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from . import names
+from . import generation, names
 from .decorated import FlyteSecret, P, R_co, Surroundings, TaskT, TrackedFunction
 from .keys import experiment_key as keys
 from .link import CometLink
@@ -43,6 +43,7 @@ def _surroundings() -> Surroundings:
         comet_ml=replaced["comet_ml"] if "comet_ml" in replaced else autologging.load_sdk(),
         environ=os.environ,
         context_manager=replaced.get("FlyteContextManager"),
+        plan_of_action=generation.plan_of_action(),
     )
 
 
@@ -95,6 +96,8 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
         scope: What one experiment covers in a cluster: ``"attempt"``, one attempt of one node; ``"node"``, all
             attempts of a node; ``"execution"``, all decorated tasks of the execution with this project and workspace.
             Locally, every call has an experiment of its own.
+        resolver: Flyte 2 only: address of the resolver page (command ``resolver``), to which links lead that are
+            made before the names of their run are known. By default that of `COMET_FLYTE_RESOLVER`, if it is set.
         **login_kwargs: Passed to `comet_ml.login` unchanged: settings of the SDK. Those that are arguments of
             `ExperimentConfig` (``log_code=False``) or of `start` (``online=False``, ``mode="get"``) take effect there.
 
@@ -126,6 +129,7 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
         on_unavailable: Literal["offline", "raise"] = "offline",
         end_timeout: float = 60.0,
         scope: Literal["attempt", "node", "execution"] = "attempt",
+        resolver: str | None = None,
         **login_kwargs: Any,
     ) -> None:
         self.options = Options(
@@ -142,6 +146,7 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
             on_unavailable=on_unavailable,
             end_timeout=end_timeout,
             scope=scope,
+            resolver=resolver,
             login_kwargs=login_kwargs,
         )
 
@@ -171,9 +176,7 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
             UnsupportedFunctionError: For what is neither.
             InvalidOptionError: If `log_inputs` or `log_outputs` names what there is not, or a secret.
         """
-        from .flyte1.decorate import decorated
-
-        return decorated(self.options, function, _surroundings)
+        return generation.front_end(function).decorated(self.options, function, _surroundings)
 
 
 def _generate_suffix_with_length_10(project_name: str, workspace: str) -> str:

@@ -128,8 +128,12 @@ def test_the_package_index_would_take_both(distribution: Distribution) -> None:
 
 @pytest.mark.newest
 def test_it_brings_flytekit_and_the_sdk_and_nothing_else(distribution: Distribution) -> None:
-    needed = distribution.metadata().get_all("Requires-Dist", [])
-    assert {Requirement(line).name for line in needed} == {"flytekit", "comet-ml"}
+    needed = list(map(Requirement, distribution.metadata().get_all("Requires-Dist", [])))
+    always = {each.name for each in needed if each.marker is None or each.marker.evaluate({"python_version": "3.12"})}
+    later = {each.name for each in needed if each.marker is None or each.marker.evaluate({"python_version": "3.13"})}
+    extra = {each.name for each in needed if each.marker and each.marker.evaluate({"extra": "flyte2"})} - always
+    # flytekit has no release for Python 3.13 and later.
+    assert (always, later, extra) == ({"flytekit", "comet-ml"}, {"comet-ml"}, {"flyte"})
 
 
 @pytest.mark.newest
@@ -268,6 +272,26 @@ def test_the_earlier_plugin_is_replaced_beside_others(environment: Environment) 
     assert environment.run(source).split() == ["flytekitplugins.comet_ml.tracking", "True"]
     ours = {file.name for file in environment.left() if "comet_ml" in file.parts}
     assert ours == {Path(name).name for name in source_files()}
+
+
+@pytest.mark.newest
+@pytest.mark.parametrize("order", ORDERS, ids=[" ".join(order) for order in ORDERS])
+def test_a_namespace_that_is_emptied_after_flytekit_s_import_has_ours(
+    environment: Environment, order: tuple[str, ...]
+) -> None:
+    # flyte-migrate puts an empty package there, unless one is there: flytekit has loaded ours, and nothing with it.
+    for step in order:
+        environment.install(step)
+    source = (
+        "import flytekit, sys, types\n"
+        "print('comet_ml' in sys.modules, 'flytekitplugins.comet_ml.tracking' in sys.modules)\n"
+        "if 'flytekitplugins' not in sys.modules:\n"
+        "    sys.modules['flytekitplugins'] = types.ModuleType('flytekitplugins')\n"
+        "    sys.modules['flytekitplugins'].__path__ = []\n"
+        "import flytekitplugins.comet_ml\n"
+        "print(all(importlib.util.find_spec(f'flytekitplugins.{name}') for name in ('wandb', 'neighbour')))"
+    ).replace("import flytekit,", "import importlib.util, flytekit,")
+    assert environment.run(source).split() == ["False", "False", "True"]
 
 
 @pytest.mark.newest

@@ -25,7 +25,7 @@ from flytekitplugins.comet_ml.keys.experiment_key import (
 from tests.support import ROOT
 from tests.support.browser import Browser
 from tests.support.console import links, templates
-from tests.support.flyte_names import CASES, VECTORS, identity_of
+from tests.support.flyte_names import ACTION_VECTORS, CASES, VECTORS, identity_of
 
 pytestmark = pytest.mark.newest
 PAGE = ROOT / "flytekitplugins" / "comet_ml" / "cli" / "resolver.html"
@@ -46,6 +46,21 @@ def page(browser: Browser) -> Browser:
 def address(page: Browser, values: Mapping[str, str], *, insecure: bool = False) -> str:
     pairs = "&".join(f"{name}={value}" for name, value in values.items())
     return f"{page.server.url('/resolver.html', insecure=insecure)}#{pairs}"
+
+
+def names_of_action(vector: Mapping[str, str], host: str) -> dict[str, str]:
+    """The fragment that the link of an action of Flyte 2 has."""
+    return {
+        "scope": f"flyte2-{vector['scope']}",
+        "host": host,
+        "workspace": quote(vector["workspace"], safe=""),
+        "project_name": quote(vector["project_name"], safe=""),
+        "execution_project": vector["flyte_project"],
+        "execution_domain": vector["flyte_domain"],
+        "run_name": vector["run"],
+        "action_name": vector["action"],
+        "attempt": vector["attempt"],
+    }
 
 
 def names(**changes: str | None) -> dict[str, str]:
@@ -83,6 +98,25 @@ def test_every_case_of_the_control_plane_lands_on_the_pod_s_key(page: Browser, s
         expected.append(link.url(key).removeprefix(page.server.url()))
     assert len(urls) == len(CASES) == 46
     assert sorted(page.landings(urls, insecure=insecure)) == sorted(expected)
+
+
+@ORIGINS
+def test_every_vector_of_flyte_2_lands_on_its_key(page: Browser, insecure: bool) -> None:
+    urls, expected = [], []
+    for number, vector in enumerate(ACTION_VECTORS):
+        host = page.server.url(f"/landing/{number}")
+        urls.append(address(page, names_of_action(vector, host), insecure=insecure))
+        link = CometLink(vector["project_name"], vector["workspace"], host)
+        expected.append(link.url(vector["key"]).removeprefix(page.server.url()))
+    assert sorted(page.landings(urls, insecure=insecure)) == sorted(expected)
+
+
+@pytest.mark.parametrize("missing", ["execution_project", "execution_domain", "run_name", "action_name", "attempt"])
+def test_an_action_s_link_without_a_name_says_what_is_missing(page: Browser, missing: str) -> None:
+    values = names_of_action(ACTION_VECTORS[0], page.server.url("/landing/0"))
+    page.open(address(page, {name: value for name, value in values.items() if name != missing}))
+    assert page.title(NO_EXPERIMENT) == NO_EXPERIMENT
+    assert "Missing: " in page.text("#problems")
 
 
 @ORIGINS

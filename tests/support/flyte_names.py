@@ -15,6 +15,9 @@ CASES: list[dict[str, Any]] = json.loads((DATA / "flyte_names.json").read_text()
 VECTORS: list[dict[str, str]] = json.loads((DATA / "key_vectors.json").read_text())
 """Names and the keys that they give: these stand in the documentation as well, and must never change."""
 
+ACTION_VECTORS: list[dict[str, str]] = json.loads((DATA / "action_key_vectors.json").read_text())
+"""The same, for actions of Flyte 2."""
+
 NAMES = {"workspace": "my-team", "project_name": "digits"}
 
 

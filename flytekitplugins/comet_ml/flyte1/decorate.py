@@ -14,7 +14,7 @@ from flytekit.core.python_function_task import PythonFunctionTask
 from flytekit.core.workflow import WorkflowBase
 
 from .. import names
-from ..decorated import Surroundings
+from ..decorated import ACTION_TASK, Surroundings
 from ..errors import UnsupportedFunctionError
 from ..inputs.arguments import check_no_secrets, input_names
 from ..options import Options, check_known_names
@@ -26,15 +26,6 @@ from .tasks import request_secret
 
 if TYPE_CHECKING:
     from ..session.session import Session
-
-_CONFIG_KEYS = {
-    "LINK_TYPE_KEY": names.LINK_TYPE_KEY,
-    "COMET_ML_PROJECT_NAME_KEY": names.PROJECT_NAME_KEY,
-    "COMET_ML_WORKSPACE_KEY": names.WORKSPACE_KEY,
-    "COMET_ML_EXPERIMENT_KEY_KEY": names.EXPERIMENT_KEY_KEY,
-    "COMET_ML_URL_SUFFIX_KEY": names.LINK_SUFFIX_KEY,
-    "COMET_ML_HOST_KEY": names.HOST_KEY,
-}
 
 # Functions under @workflow. Not kept on the call: that is pickled.
 _workflow_functions: WeakSet[Callable[..., Any]] = WeakSet()
@@ -96,6 +87,11 @@ class TrackedCall:
         from .plan import session_plan
 
         around = self._surroundings()
+        if around.plan_of_action is not None:
+            # flyte-migrate runs tasks of Flyte 1 as actions of Flyte 2.
+            task = self._template.action_task
+            plan = around.plan_of_action(task, self._function, args, kwargs, around.environ)
+            return Session(around.comet_ml, around.environ, plan)
         context = (around.context_manager or FlyteContextManager).current_context()
         # The body of @dynamic is compiled too, but in a pod and with the mode of one.
         if isinstance(context.compilation_state, CompilationState) and is_local(context):
@@ -173,10 +169,11 @@ def _decorated_task(
 def _attributes(options: Options) -> dict[str, Any]:
     template = TemplateConfig(options)
     return {
-        **_CONFIG_KEYS,
+        **names.CONFIG_KEYS,
         "secret": options.secret,
         "get_extra_config": template.config,
         "get_config": template,
+        ACTION_TASK: template.action_task,
     }
 
 

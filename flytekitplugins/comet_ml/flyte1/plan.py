@@ -15,10 +15,11 @@ from ..options import Options
 from ..ranks import run_of, shared_key
 from ..session.plan import SessionPlan
 from ..source import package_files
+from ..tracked_function import source_file
 from .deck import deck_observer
 from .identity import Identity, identify
 from .outputs import named_outputs
-from .registration import TemplateConfig, source_file
+from .registration import TemplateConfig
 from .secret import read_api_key, secrets_of_the_pod
 from .storage import archive_store
 

@@ -11,36 +11,24 @@ from __future__ import annotations
 
 import functools
 import inspect
-import os
-import types
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from flytekit import Secret
 from flytekit.core import python_function_task
 from flytekit.core.base_task import PythonTask
 from flytekit.core.utils import ClassDecorator
 
+from ..decorated import ActionTask
 from ..errors import UnsupportedFunctionError
 from ..link import CometLink
 from ..log import logger
 from ..names import LINK_TYPE_KEY
 from ..options import Options
+from ..tracked_function import Tracking
+from ..tracked_function import tracked_function as tracked
 from .pickled_secret import holds_a_key
 from .tasks import introduce_tasks, maps_over, request_secret
-
-
-class Around(Protocol):
-    """A context manager for ``with`` and for ``async with``."""
-
-    def __enter__(self) -> Any: ...
-    def __exit__(self, *exception: Any) -> None: ...
-    async def __aenter__(self) -> Any: ...
-    async def __aexit__(self, *exception: Any) -> None: ...
-
-
-Tracking = Callable[[tuple[Any, ...], Mapping[str, Any]], Around]
-"""Gives the context manager in which a call with these arguments runs."""
 
 
 def tracked_function(function: Callable[..., Any], tracking: Tracking) -> Any:
@@ -50,31 +38,11 @@ def tracked_function(function: Callable[..., Any], tracking: Tracking) -> Any:
         function: The task's function.
         tracking: Called once a call.
     """
-    # Attributes are copied below: those of flytekit's decorators would make the next one skip this function.
-    if inspect.iscoroutinefunction(function):
-
-        @functools.wraps(function, updated=())
-        async def tracked_coroutine(*args: Any, **kwargs: Any) -> Any:
-            async with tracking(args, kwargs) as session:
-                result = await function(*args, **kwargs)
-                session.returned(result)
-                return result
-
-        wrapper: Any = tracked_coroutine
-    else:
-
-        @functools.wraps(function, updated=())
-        def tracked(*args: Any, **kwargs: Any) -> Any:
-            with tracking(args, kwargs) as session:
-                result = function(*args, **kwargs)
-                session.returned(result)
-                return result
-
-        wrapper = tracked
+    wrapper = tracked(function, tracking)
+    # Attributes of flytekit's decorators would make the next one skip this function.
     foreign = {name for decorator in class_decorators(function) for name in vars(decorator)}
     kept = {name: value for name, value in vars(function).items() if name not in foreign}
     wrapper.__dict__ = _Attributes({**kept, **vars(wrapper)})
-    _locate(wrapper, function)
     return wrapper
 
 
@@ -105,30 +73,6 @@ def class_decorators(function: Any) -> list[ClassDecorator]:
     return found
 
 
-def source_file(function: Callable[..., Any]) -> str | None:
-    """The file that a function is written in; None for one from a notebook or a pickle."""
-    code = getattr(inspect.unwrap(function), "__code__", None)
-    path = os.path.abspath(code.co_filename) if isinstance(code, types.CodeType) else ""
-    return path if os.path.isfile(path) else None
-
-
-def _locate(wrapper: Any, function: Callable[..., Any]) -> None:
-    """Make the wrapper's code say that it stands where the function does.
-
-    flytekit asks a task's function itself for its file (`inspect.getfile` does not look through wrappers) and for
-    whether it is nested in another one (a flag of its code): the first for tasks in `__main__`, the second for all.
-    """
-    code = getattr(inspect.unwrap(function), "__code__", None)
-    if isinstance(code, types.CodeType):
-        own = wrapper.__code__
-        wrapper.__code__ = own.replace(
-            co_filename=code.co_filename,
-            co_firstlineno=code.co_firstlineno,
-            co_name=code.co_name,
-            co_flags=(own.co_flags & ~inspect.CO_NESTED) | (code.co_flags & inspect.CO_NESTED),
-        )
-
-
 class TemplateConfig:
     """What a tracked task adds to its template: the link, beside those of other decorators; and the secret request.
 
@@ -138,6 +82,7 @@ class TemplateConfig:
         task: The task, once it is known.
         options: The decorator's options.
         from_another_process: Whether this is a copy in a process that was given the function, and not the task.
+        action_task: What is known of the task of Flyte 2 that flyte-migrate made of the function.
     """
 
     def __init__(self, options: Options) -> None:
@@ -146,6 +91,7 @@ class TemplateConfig:
         self.secret = options.secret if isinstance(options.secret, Secret) else None
         self.task: PythonTask[Any] | None = None
         self.from_another_process = False
+        self.action_task = ActionTask(options)
         self._decks: bool | None = None
 
     def __call__(self, settings: Any) -> dict[str, str]:

@@ -186,9 +186,17 @@ def derive_execution_key(
 
 
 def _digest(scope: Scope, *names: str) -> str:
-    tag = KEY_RECIPE if scope == "attempt" else f"{KEY_RECIPE}/{scope}"
+    return digest(KEY_RECIPE if scope == "attempt" else f"{KEY_RECIPE}/{scope}", *names)
+
+
+def digest(*names: str) -> str:
+    """The digest of a list of names: 40 hex digits of SHA-256.
+
+    Args:
+        names: The names; the first is the tag that says what the digest is for.
+    """
     # JSON without blanks and without ASCII escapes is byte for byte what JSON.stringify gives in a browser.
-    text = json.dumps([tag, *names], ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(names, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:40]
 
 

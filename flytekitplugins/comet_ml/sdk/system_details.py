@@ -11,7 +11,7 @@ import sys
 from pathlib import PurePath
 from typing import Any
 
-from ..inputs import speaks_of_a_secret
+from ..inputs.secret_names import speaks_of_a_secret
 from .call import nearest
 
 _FLYTE_COMMANDS = ("pyflyte", "flyte", "a0", "entrypoint.py")

@@ -1,0 +1,98 @@
+"""From the decorator's secret to the API key, in a pod of Flyte 2."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import flyte
+
+from ..errors import APIKeyError, InvalidOptionError
+from ..options import is_flyte_secret
+
+_DIRECTORY = "/etc/flyte/secrets"
+_DIRECTORY_VARIABLE = "FLYTE_SECRETS_DEFAULT_DIR"
+
+
+def flyte_secret(secret: Any) -> flyte.Secret | None:
+    """The secret to request from Flyte 2; None for a callable.
+
+    Args:
+        secret: The decorator's `secret`: `flyte.Secret`, or `flytekit.Secret` of Flyte 1, which becomes what
+            flyte-migrate makes of it.
+
+    Raises:
+        InvalidOptionError: If Flyte 2 has no such secret.
+    """
+    if isinstance(secret, flyte.Secret):
+        return secret
+    if not is_flyte_secret(secret):
+        return None
+    mounted = getattr(secret.mount_requirement, "name", "") == "FILE"
+    try:
+        return flyte.Secret(
+            key=secret.key,
+            group=secret.group,
+            mount=Path(_DIRECTORY) if mounted else None,
+            as_env_var=None if mounted else getattr(secret, "env_var", None),
+        )
+    except ValueError as error:
+        raise InvalidOptionError(
+            f"comet_ml_login: Flyte 2 cannot deliver the secret with group {secret.group!r} and key {secret.key!r}: "
+            f"{error}. Give it a name of its own: flyte.Secret(..., as_env_var='COMET_API_KEY')."
+        ) from None
+
+
+def is_same(secret: flyte.Secret, other: flyte.Secret) -> bool:
+    """Whether two requests bring the same secret to the same place."""
+    return bool(secret.stable_hash() == other.stable_hash())
+
+
+def read_api_key(secret: Any, environ: Mapping[str, str]) -> str:
+    """The API key.
+
+    Args:
+        secret: The decorator's `secret`.
+        environ: The environment of the process, where Flyte puts secrets.
+
+    Raises:
+        APIKeyError: If there is no key, or what there is can't be one. The message names the secret, never its value.
+    """
+    requested = flyte_secret(secret)
+    if requested is None:
+        name = f"the callable {getattr(secret, '__qualname__', type(secret).__name__)!r}"
+        value: object = secret()
+    else:
+        name = _description(requested)
+        value = _delivered(requested, name, environ)
+    if not isinstance(value, str):
+        raise APIKeyError(
+            f"comet_ml_login: {name} gave a {type(value).__name__} where the Comet API key, a string, is expected."
+        )
+    if not value.strip():
+        raise APIKeyError(f"comet_ml_login: {name} is empty; it must hold the Comet API key.")
+    return value.strip()
+
+
+def _delivered(secret: flyte.Secret, name: str, environ: Mapping[str, str]) -> str:
+    variable = secret.as_env_var
+    if variable and variable in environ:
+        return environ[variable]
+    # As files, secret managers differ in the name: with the group or without it, and in lower case (Flyte's webhook).
+    directory = Path(environ.get(_DIRECTORY_VARIABLE) or _DIRECTORY)
+    group = [secret.group] if secret.group else []
+    for names in ([*group, secret.key], [secret.key]):
+        for path in (directory.joinpath(*names), directory.joinpath(*map(str.lower, names))):
+            if path.is_file():
+                return path.read_text(encoding="utf-8")
+    where = f"the environment variable {variable}" if variable else f"a file in {directory}"
+    raise APIKeyError(
+        f"comet_ml_login: {name} was not found in this action ({where} should have it). The decorator requests it "
+        "when it stands above @env.task; check that the secret exists in this project and domain: `flyte get secret`."
+    )
+
+
+def _description(secret: flyte.Secret) -> str:
+    parts = {"key": secret.key, "group": secret.group, "mount": secret.mount, "as_env_var": secret.as_env_var}
+    return f"flyte.Secret({', '.join(f'{name}={str(value)!r}' for name, value in parts.items() if value)})"

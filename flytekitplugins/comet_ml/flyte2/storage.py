@@ -1,0 +1,38 @@
+"""Where the offline archives of an action go: its raw data path, through Flyte 2's storage."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from typing import Any
+
+import flyte.storage
+
+FOLDER = "comet-ml"
+"""Folder of the archives below the raw data path of an action."""
+
+
+def archive_store(context: Any) -> Callable[[str], str] | None:
+    """What puts a file to the raw data path of the running action.
+
+    Args:
+        context: Flyte 2's task context.
+
+    Returns:
+        A function from a path to the address of the copy; None where the action has no such place.
+    """
+    prefix = getattr(context.raw_data_path, "path", None)
+    if not prefix:
+        return None
+
+    def store(path: str) -> str:
+        address = f"{prefix.rstrip('/')}/{FOLDER}/{os.path.basename(path)}"
+        if not flyte.storage.is_remote(address):
+            # The local file system alone wants its directories made.
+            os.makedirs(os.path.dirname(address.removeprefix("file://")), exist_ok=True)
+        # Called in a thread without an event loop.
+        stored: str = asyncio.run(flyte.storage.put(path, address))
+        return stored or address
+
+    return store

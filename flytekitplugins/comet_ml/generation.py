@@ -1,0 +1,48 @@
+"""Which generation of Flyte is meant: by what is decorated, and by who runs. Neither is imported to find out."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable
+from typing import Any
+
+_FLYTE_1, _FLYTE_2 = "flytekit", "flyte"
+
+
+def front_end(decorated: object) -> Any:
+    """The module that decorates something: `flyte1.decorate` or `flyte2.decorate`.
+
+    A function can become a task of either. It is Flyte 2's where only that is loaded; elsewhere Flyte 1's, whose
+    wrapper asks at every call who runs (`flyte-migrate` runs it in actions of Flyte 2).
+
+    Args:
+        decorated: A task of either generation, or a function.
+    """
+    kinds = {kind.__module__.partition(".")[0] for kind in type(decorated).__mro__}
+    if _FLYTE_1 in kinds:
+        generation = "flyte1"
+    elif _FLYTE_2 in kinds:
+        generation = "flyte2"
+    else:
+        generation = "flyte1" if _has_flyte_1() else "flyte2"
+    if generation == "flyte1" and _FLYTE_2 in sys.modules:
+        # The shim of flyte-migrate makes a task of Flyte 2 of the function.
+        importlib.import_module(f"{__package__}.flyte2.registration").watch_tasks()
+    return importlib.import_module(f"{__package__}.{generation}.decorate")
+
+
+def plan_of_action() -> Callable[..., Any] | None:
+    """What gives the plan of a call in an action of Flyte 2; None where no action runs."""
+    flyte = sys.modules.get(_FLYTE_2)
+    if flyte is None or not getattr(flyte, "ctx", bool)():
+        return None
+    plan: Callable[..., Any] = importlib.import_module(f"{__package__}.flyte2.plan").session_plan
+    return plan
+
+
+def _has_flyte_1() -> bool:
+    if _FLYTE_1 in sys.modules or _FLYTE_2 in sys.modules:
+        return _FLYTE_1 in sys.modules
+    return importlib.util.find_spec(_FLYTE_1) is not None

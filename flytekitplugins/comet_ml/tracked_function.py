@@ -1,0 +1,83 @@
+"""From a function to its tracked form: a real function of the same kind, which seems to stand where the other does.
+
+Both generations of Flyte ask a task's function for its file, its name and its signature.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import types
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+
+class Around(Protocol):
+    """A context manager for ``with`` and for ``async with``."""
+
+    def __enter__(self) -> Any: ...
+    def __exit__(self, *exception: Any) -> None: ...
+    async def __aenter__(self) -> Any: ...
+    async def __aexit__(self, *exception: Any) -> None: ...
+
+
+Tracking = Callable[[tuple[Any, ...], Mapping[str, Any]], Around]
+"""Gives the context manager in which a call with these arguments runs."""
+
+
+def tracked_function(function: Callable[..., Any], tracking: Tracking) -> Any:
+    """A function that does what `function` does, within `tracking`; async if it is.
+
+    It has the names of the function, and none of its attributes.
+
+    Args:
+        function: The task's function.
+        tracking: Called once a call.
+    """
+    if inspect.iscoroutinefunction(function):
+
+        @functools.wraps(function, updated=())
+        async def tracked_coroutine(*args: Any, **kwargs: Any) -> Any:
+            async with tracking(args, kwargs) as session:
+                result = await function(*args, **kwargs)
+                session.returned(result)
+                return result
+
+        wrapper: Any = tracked_coroutine
+    else:
+
+        @functools.wraps(function, updated=())
+        def tracked(*args: Any, **kwargs: Any) -> Any:
+            with tracking(args, kwargs) as session:
+                result = function(*args, **kwargs)
+                session.returned(result)
+                return result
+
+        wrapper = tracked
+    _locate(wrapper, function)
+    return wrapper
+
+
+def source_file(function: Callable[..., Any]) -> str | None:
+    """The file that a function is written in; None for one from a notebook or a pickle."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    path = os.path.abspath(code.co_filename) if isinstance(code, types.CodeType) else ""
+    return path if os.path.isfile(path) else None
+
+
+def _locate(wrapper: Any, function: Callable[..., Any]) -> None:
+    """Make the wrapper's code say that it stands where the function does.
+
+    flytekit asks a task's function itself for its file (`inspect.getfile` does not look through wrappers) and for
+    whether it is nested in another one (a flag of its code): the first for tasks in `__main__`, the second for all.
+    """
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    if isinstance(code, types.CodeType):
+        own = wrapper.__code__
+        wrapper.__code__ = own.replace(
+            co_filename=code.co_filename,
+            co_firstlineno=code.co_firstlineno,
+            co_name=code.co_name,
+            co_flags=(own.co_flags & ~inspect.CO_NESTED) | (code.co_flags & inspect.CO_NESTED),
+        )

@@ -1,0 +1,1 @@
+"""Tests of Flyte 2, in an environment without flytekit: `make flyte2`."""

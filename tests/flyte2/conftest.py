@@ -1,0 +1,70 @@
+"""What every test of Flyte 2 finds: an environment of its own, a Comet server, and actions."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import comet_ml
+import flyte
+import pytest
+
+from tests.support.action import Actions
+from tests.support.comet_server import CometServer
+
+CANARY = "canary0123456789canaryXYZ"
+"""The API key of all tests: wherever it shows up, the plugin has leaked it."""
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A private home, working and temporary directory; the environment put back."""
+    before = dict(os.environ)
+    for name in [name for name in os.environ if name.startswith(("COMET_", "FLYTE_", "RUN_NAME", "ACTION_NAME"))]:
+        del os.environ[name]
+    for name in ("home", "work", "tmp"):
+        (tmp_path / name).mkdir()
+    os.environ.update(HOME=str(tmp_path / "home"), TMPDIR=str(tmp_path / "tmp"), COMET_ERROR_TRACKING_ENABLE="0")
+    os.environ.update(COMET_AUTO_LOG_ENV_DETAILS="0", COMET_AUTO_LOG_GIT_METADATA="0", COMET_AUTO_LOG_GIT_PATCH="0")
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    comet_ml.config.set_global_experiment(None)
+    yield
+    running = comet_ml.get_running_experiment()
+    if running is not None and not running.ended:
+        running.end()
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture
+def comet() -> Iterator[CometServer]:
+    """A Comet server that takes the canary only."""
+    with CometServer(accepted_keys={CANARY}) as server:
+        yield server
+
+
+@pytest.fixture
+def laptop(comet: CometServer, monkeypatch: pytest.MonkeyPatch) -> CometServer:
+    """A Comet server that local runs are configured for."""
+    monkeypatch.setenv("COMET_API_KEY", CANARY)
+    monkeypatch.setenv("COMET_URL_OVERRIDE", f"{comet.url}/clientlib/")
+    flyte.init()
+    return comet
+
+
+@pytest.fixture
+def actions(tmp_path: Path, comet: CometServer) -> Actions:
+    """Actions that log to the Comet server, and find the secret in their environment."""
+    return Actions(
+        tmp_path / "actions",
+        {
+            "COMET_API_KEY_SECRET": CANARY,
+            "COMET_URL_OVERRIDE": f"{comet.url}/clientlib/",
+            "COMET_ERROR_TRACKING_ENABLE": "0",
+            "COMET_AUTO_LOG_GIT_METADATA": "0",
+            "COMET_AUTO_LOG_GIT_PATCH": "0",
+        },
+    )

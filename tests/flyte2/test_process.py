@@ -1,0 +1,437 @@
+"""Actions of Flyte 2 in one process: local runs, actions of a reusable container, and what is decorated how."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import comet_ml
+import flyte
+import flyte.report
+import pytest
+from flyte._internal.runtime import convert, rusty
+from flytekitplugins.comet_ml import (
+    CometActionLink,
+    InvalidOptionError,
+    UnsupportedFunctionError,
+    comet_ml_login,
+)
+from flytekitplugins.comet_ml.keys.action_key import derive_action_key
+
+from tests.flyte2.conftest import CANARY
+from tests.support.action import CHILD, DOMAIN, PROJECT, RUN_NAME, links_of, wire_of
+from tests.support.comet_server import CometServer, Experiment, Request
+
+COMET = {"project_name": "digits", "workspace": "my-team"}
+SECRET = flyte.Secret("comet-api-key", as_env_var="COMET_API_KEY_SECRET")
+
+
+def login(**options: Any) -> comet_ml_login:
+    return comet_ml_login(**{**COMET, "secret": SECRET, **options})
+
+
+def log_loss(name: str) -> None:
+    experiment = comet_ml.get_running_experiment()
+    assert experiment is not None
+    experiment.log_other("body", name)
+    experiment.log_metric("loss", 0.5, step=1)
+
+
+@pytest.fixture
+def cluster(comet: CometServer, monkeypatch: pytest.MonkeyPatch) -> CometServer:
+    """A Comet server that this process, a reusable container's, is told of."""
+    monkeypatch.setenv("COMET_API_KEY_SECRET", CANARY)
+    monkeypatch.setenv("COMET_URL_OVERRIDE", f"{comet.url}/clientlib/")
+    # Of the action that the container began with.
+    monkeypatch.setenv("FLYTE_ATTEMPT_NUMBER", "7")
+    return comet
+
+
+def run_locally(task: Any, **inputs: Any) -> Any:
+    return flyte.with_runcontext(mode="local").run(task, **inputs)
+
+
+def by_body(comet: CometServer) -> dict[str, Experiment]:
+    return {str(experiment.others.get("body")): experiment for experiment in comet.experiments.values()}
+
+
+class Controller:
+    """The part of Flyte's controller that an action without children uses."""
+
+    async def finalize_parent_action(self, action: Any) -> None:
+        """Nothing is to be finalized."""
+
+
+async def run_action(task: Any, directory: Path, *, action: str = CHILD, attempt: int = 0, **inputs: Any) -> Path:
+    """Run an action in this process, as the worker of a reusable container does."""
+    outputs = directory / action / str(attempt + 1)
+    outputs.mkdir(parents=True)
+    literals = await convert.convert_from_native_to_inputs(task.native_interface, **inputs)
+    (outputs / "inputs.pb").write_bytes(literals.proto_inputs.SerializeToString())
+    await rusty.run_task(
+        task,
+        Controller(),  # type: ignore[arg-type]
+        "local",
+        PROJECT,
+        DOMAIN,
+        RUN_NAME,
+        action,
+        str(directory / "raw" / action),
+        str(outputs),
+        str(directory),
+        "v1",
+        input_path=str(outputs / "inputs.pb"),
+    )
+    return outputs
+
+
+# Local runs
+
+
+def test_local_actions_of_one_run_have_experiments_of_their_own(laptop: CometServer) -> None:
+    env = flyte.TaskEnvironment("local")
+
+    @login()
+    @env.task
+    async def child(number: int) -> int:
+        log_loss(f"child {number}")
+        return number
+
+    @login()
+    @env.task
+    async def parent(number: int) -> int:
+        log_loss("before")
+        results = await asyncio.gather(child(number), child(number + 1))
+        log_loss("parent")
+        return sum(results)
+
+    assert run_locally(parent, number=1).outputs()[0] == 3
+    experiments = by_body(laptop)
+    assert set(experiments) == {"parent", "child 1", "child 2"}
+    assert {experiment.states[-1] for experiment in experiments.values()} == {"ended"}
+    assert len({experiment.others["flyte_run"] for experiment in experiments.values()}) == 1
+    assert len({experiment.others["flyte_action"] for experiment in experiments.values()}) == 3
+
+
+def test_a_local_sync_task_and_its_map_are_tracked(laptop: CometServer) -> None:
+    env = flyte.TaskEnvironment("map")
+
+    @login()
+    @env.task
+    def one(number: int) -> int:
+        log_loss(f"one {number}")
+        return number
+
+    @env.task
+    def every(count: int) -> int:
+        return sum(flyte.map(one, range(count)))
+
+    assert run_locally(every, count=3).outputs()[0] == 3
+    assert set(by_body(laptop)) == {"one 0", "one 1", "one 2"}
+
+
+def test_a_traced_step_logs_to_the_task_s_experiment(laptop: CometServer) -> None:
+    env = flyte.TaskEnvironment("trace")
+
+    @flyte.trace
+    async def step(number: int) -> int:
+        log_loss("step")
+        return number
+
+    @login()
+    @env.task
+    async def task(number: int) -> int:
+        return await step(number)
+
+    assert run_locally(task, number=1).outputs()[0] == 1
+    assert set(by_body(laptop)) == {"step"}
+
+
+def test_a_task_that_is_called_as_a_function_is_tracked(laptop: CometServer) -> None:
+    env = flyte.TaskEnvironment("call")
+
+    @login()
+    @env.task
+    def task(number: int) -> int:
+        log_loss("called")
+        return number
+
+    assert task(1) == 1
+    assert by_body(laptop)["called"].states == ["alive", "ended"]
+
+
+def test_a_local_task_that_raises_is_shown_as_crashed(laptop: CometServer) -> None:
+    env = flyte.TaskEnvironment("fail")
+
+    @login()
+    @env.task
+    async def task(number: int) -> int:
+        raise ValueError("no luck")
+
+    with pytest.raises(Exception, match="no luck"):
+        run_locally(task, number=1)
+    assert laptop.only_experiment.others["flyte_error_message"] == "no luck"
+
+
+# Several actions in one process
+
+
+def test_every_action_of_a_reusable_container_has_its_own_key(cluster: CometServer, tmp_path: Path) -> None:
+    env = flyte.TaskEnvironment("reusable", reusable=flyte.ReusePolicy(replicas=2, concurrency=5), secrets=[SECRET])
+
+    @login()
+    @env.task
+    async def task(number: int) -> int:
+        log_loss(str(number))
+        await asyncio.sleep(0.2)
+        log_loss(str(number))
+        return number
+
+    async def both() -> None:
+        names = [f"{CHILD[:-1]}{number}" for number in range(3)]
+        await asyncio.gather(
+            *(run_action(task, tmp_path, action=name, attempt=i, number=i) for i, name in enumerate(names))
+        )
+
+    asyncio.run(both())
+    for number, experiment in by_body(cluster).items():
+        names = {"run": RUN_NAME, "action": f"{CHILD[:-1]}{number}", "attempt": number}
+        assert experiment.key == derive_action_key(
+            "attempt", flyte_project=PROJECT, flyte_domain=DOMAIN, **names, **COMET
+        )
+        assert experiment.others["flyte_attempt"] == number
+        assert experiment.states == ["alive", "ended"]
+        assert len(experiment.metrics["loss"]) == 2
+    assert len(cluster.experiments) == 3
+
+
+def test_the_event_loop_is_not_held(cluster: CometServer, tmp_path: Path) -> None:
+    env = flyte.TaskEnvironment("loop")
+
+    @login()
+    @env.task
+    async def task(number: int) -> int:
+        log_loss(str(number))
+        return number
+
+    ticks, held = 0, []
+
+    def wait_for_the_loop(request: Request) -> None:
+        due, deadline = ticks + 3, time.monotonic() + 20
+        while ticks < due:
+            if time.monotonic() > deadline:
+                held.append(request.path)
+                return
+            time.sleep(0.01)
+
+    async def watched() -> None:
+        nonlocal ticks
+        running = [
+            asyncio.ensure_future(run_action(task, tmp_path, action=f"{CHILD[:-1]}{number}", number=number))
+            for number in range(3)
+        ]
+        while not all(action.done() for action in running):
+            await asyncio.sleep(0.01)
+            ticks += 1
+        # What is sent after the loop has ended waits for nobody.
+        ticks += 1_000_000
+        await asyncio.gather(*running)
+
+    cluster.faults.append(wait_for_the_loop)
+    asyncio.run(watched())
+    assert len(cluster.experiments) == 3
+    assert held == []
+
+
+def test_a_cancelled_action_is_shown_as_terminated(cluster: CometServer, tmp_path: Path) -> None:
+    env = flyte.TaskEnvironment("cancel")
+    started = asyncio.Event()
+
+    @login()
+    @env.task
+    async def task(number: int) -> int:
+        log_loss("cancelled")
+        started.set()
+        await asyncio.sleep(60)
+        return number
+
+    async def cancelled() -> None:
+        action = asyncio.ensure_future(run_action(task, tmp_path, number=1))
+        await started.wait()
+        action.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await action
+
+    asyncio.run(cancelled())
+    assert cluster.only_experiment.others["flyte_status"] == "terminated"
+
+
+# What is decorated, and how
+
+
+def test_a_decorated_task_is_the_one_that_its_environment_knows() -> None:
+    env = flyte.TaskEnvironment("same")
+
+    @env.task
+    async def task(number: int) -> int:
+        return number
+
+    decorated = login()(task)
+    assert decorated is task
+    assert env.tasks["same.task"] is task
+    assert [type(link) for link in task.links] == [CometActionLink]
+    assert [type(link) for link in task.override(short_name="another").links] == [CometActionLink]
+
+
+def test_a_task_of_a_decorated_function_has_link_and_secret_too() -> None:
+    env = flyte.TaskEnvironment("below")
+
+    @env.task
+    @login()
+    async def task(number: int) -> int:
+        return number
+
+    assert [type(link) for link in task.links] == [CometActionLink]
+    assert task.secrets == [SECRET]
+
+
+def test_a_secret_that_the_environment_has_is_not_asked_for_twice() -> None:
+    shared = [SECRET]
+    env = flyte.TaskEnvironment("shared", secrets=shared)
+
+    @login()
+    @env.task
+    async def task(number: int) -> int:
+        return number
+
+    assert task.secrets == [SECRET]
+    assert shared == [SECRET]
+
+
+def test_the_secrets_of_an_environment_are_left_alone() -> None:
+    shared: list[Any] = ["other"]
+    env = flyte.TaskEnvironment("left", secrets=shared)
+
+    @login()
+    @env.task
+    async def task(number: int) -> int:
+        return number
+
+    @env.task
+    async def untracked(number: int) -> int:
+        return number
+
+    assert [secret.key for secret in task.secrets] == ["other", "comet-api-key"]  # type: ignore[union-attr]
+    assert untracked.secrets is shared
+    assert shared == ["other"]
+
+
+@pytest.mark.parametrize("order", ["above", "below"])
+def test_a_reusable_environment_without_the_secret_is_refused_with_the_remedy(order: str) -> None:
+    env = flyte.TaskEnvironment("refused", reusable=flyte.ReusePolicy(replicas=2))
+
+    async def task(number: int) -> int:
+        return number
+
+    with pytest.raises(InvalidOptionError, match=r"reusable environment.*secrets=\[flyte.Secret\(key='comet-api-key'"):
+        login()(env.task(task)) if order == "above" else env.task(login()(task))
+
+
+def test_a_callable_secret_needs_nothing_of_a_reusable_environment() -> None:
+    env = flyte.TaskEnvironment("callable", reusable=flyte.ReusePolicy(replicas=2))
+
+    @login(secret=lambda: CANARY)
+    @env.task
+    async def task(number: int) -> int:
+        return number
+
+    assert task.secrets is None
+
+
+@pytest.mark.parametrize("thing", [flyte.TaskEnvironment("thing"), int, 5], ids=["environment", "class", "number"])
+def test_what_is_no_task_is_refused(thing: Any) -> None:
+    with pytest.raises(UnsupportedFunctionError, match="decorates a task's Python function"):
+        login()(thing)
+
+
+def test_a_task_is_not_decorated_twice() -> None:
+    env = flyte.TaskEnvironment("twice")
+
+    @login()
+    @env.task
+    async def task(number: int) -> int:
+        return number
+
+    with pytest.raises(UnsupportedFunctionError, match="twice"):
+        login()(task)
+
+
+def test_a_process_of_flyte_2_loads_neither_flytekit_nor_the_sdk() -> None:
+    code = (
+        "import flyte, sys; from flytekitplugins.comet_ml import comet_ml_login; env = flyte.TaskEnvironment('lazy');"
+        "comet_ml_login(project_name='a', workspace='b', secret=flyte.Secret('c'))(env.task(lambda: None));"
+        "print([name for name in ('flytekit', 'comet_ml') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+# Links
+
+
+def linked(tmp_path: Path, *, run: str | None, action: str, attempt: int = 0, **options: Any) -> str:
+    env = flyte.TaskEnvironment("linked")
+
+    @login(**options)
+    @env.task
+    async def task(number: int) -> int:
+        return number
+
+    wire = wire_of(_at(task, tmp_path), tmp_path, run=run)
+    (link,) = links_of(wire, run=run or RUN_NAME, action=action, attempt=attempt)
+    return link
+
+
+def _at(task: Any, directory: Path) -> Any:
+    # Flyte wants a task's module below the root directory.
+    class Resolver:
+        import_path = "tests.Resolver"
+
+        def loader_args(self, task: Any, root_dir: Path) -> list[str]:
+            return []
+
+    task.task_resolver = Resolver()
+    return task
+
+
+@pytest.mark.parametrize("scope", ["attempt", "node", "execution"])
+@pytest.mark.parametrize(("run", "action"), [(None, "a0"), (RUN_NAME, CHILD), ("nightly-1", CHILD)])
+def test_a_link_leads_to_the_key_of_its_scope(tmp_path: Path, scope: Any, run: str | None, action: str) -> None:
+    names = {"flyte_project": PROJECT, "flyte_domain": DOMAIN, "run": run or RUN_NAME, "action": action}
+    key = derive_action_key(scope, **names, attempt="3", **COMET)
+    link = linked(tmp_path, run=run, action=action, attempt=3, scope=scope)
+    assert link == f"https://www.comet.com/my-team/digits/{key}"
+
+
+def test_a_given_key_is_linked_as_it_is(tmp_path: Path) -> None:
+    key = "0123456789abcdef0123456789abcdef"
+    link = linked(tmp_path, run=None, action="a0", experiment_key=key, host="https://comet.example.com")
+    assert link == f"https://comet.example.com/my-team/digits/{key}"
+
+
+@pytest.mark.parametrize("by", ["decorator", "environment"])
+def test_a_root_action_s_link_leads_to_the_resolver_page_that_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    page = "https://pages.example.com/resolver.html"
+    if by == "environment":
+        monkeypatch.setenv("COMET_FLYTE_RESOLVER", page)
+    link = linked(tmp_path, run=None, action="a0", **({"resolver": page} if by == "decorator" else {}))
+    assert link == (
+        f"{page}#scope=flyte2-attempt&host=https://www.comet.com&workspace=my-team&project_name=digits"
+        f"&execution_project={PROJECT}&execution_domain={DOMAIN}&run_name={RUN_NAME}&action_name=a0&attempt=0"
+    )
