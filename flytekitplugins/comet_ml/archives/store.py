@@ -46,11 +46,13 @@ class OfflineArchives:
     Attributes:
         kept: Where they are in the end: addresses of what was stored, and paths of what could not be.
         host: Address of the Comet service that they belong to; None if it need not be named.
+        announces: Whether to say where an archive stays that is not stored elsewhere; False where that was said.
     """
 
     def __init__(self, store: Store | None) -> None:
         self.kept: list[str] = []
         self.host: str | None = None
+        self.announces = True
         self._store = store
         self._directory: str | None = None
         self._written: list[str] = []
@@ -114,6 +116,8 @@ class OfflineArchives:
             logger.warning("The Comet archive %s holds nothing: is the disk full?", path)
             return path
         if self._store is None:
+            if self.announces:
+                logger.info("Comet archive: %s; send it to Comet with: %s", path, upload_command(path, self.host))
             return path
         try:
             address = self._store(path)
