@@ -50,9 +50,8 @@ def measure(ours: Environment, existing: Environment, directory: Path) -> list[s
     return [
         "## Import",
         "",
-        "A process that imports it and ends. The plugin loads the Comet SDK when the first tracked task is called, or",
-        "before the first framework that the SDK logs automatically: `pyflyte register` of a module that imports none",
-        "of them, nor `comet_ml`, does not pay for it.",
+        "A process that imports it and ends. The plugin loads the Comet SDK when the first tracked task is called:",
+        "`pyflyte register` of a module that does not import `comet_ml` itself does not pay for it.",
         "",
         *table(["process", "seconds", "ratio", "ratio of the least", "ratio of processor time"], rows),
     ]
