@@ -71,6 +71,7 @@ def test_a_traceback_of_the_body_with_local_variables_has_no_key_in_it(comet: Co
 
 def test_no_object_of_ours_shows_the_key(comet: CometServer, in_pod: InPod) -> None:
     def look() -> list[str]:
+        gc.collect()
         ours = [
             thing for thing in gc.get_objects() if str(type(thing).__module__).startswith("flytekitplugins.comet_ml")
         ]
