@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import comet_ml
 import pytest
-from flytekit import FlyteFile, Secret, dynamic, task, workflow
+from flytekit import Secret, dynamic, task, workflow
+from flytekit.types.file import FlyteFile
 from flytekitplugins.comet_ml import InvalidOptionError, comet_ml_login, source
 
 from tests.support.canary import CANARY

@@ -15,7 +15,9 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import pytest
-from flytekit import FlyteDirectory, FlyteFile, StructuredDataset
+from flytekit import StructuredDataset
+from flytekit.types.directory import FlyteDirectory
+from flytekit.types.file import FlyteFile
 from flytekitplugins.comet_ml.inputs.arguments import named_arguments
 from flytekitplugins.comet_ml.inputs.report import InputReport, input_report, output_report
 
