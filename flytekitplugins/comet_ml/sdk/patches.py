@@ -7,7 +7,6 @@ wrapper calls what it wraps, and nothing else. Nothing is ever taken off again: 
 from __future__ import annotations
 
 import importlib
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import FunctionType
@@ -15,6 +14,7 @@ from typing import Any
 
 import wrapt
 
+from ..forks import process_lock
 from ..log import logger
 from . import constructors, http, offline_calls, running_experiment, sending, system_details, threads, waiting
 
@@ -30,12 +30,14 @@ class Patch:
         name: Dotted name in it.
         wrapper: Called with the wrapped function, the instance, and the arguments.
         otherwise: What is done where this SDK does not have it.
+        older: Where an older SDK has it, as ``module:name``; all of these places.
     """
 
     module: str
     name: str
     wrapper: Wrapper
     otherwise: str
+    older: tuple[str, ...] = ()
 
 
 PATCHES = (
@@ -44,13 +46,26 @@ PATCHES = (
     Patch(
         "comet_ml._online", "ExistingExperiment.__init__", constructors.existing_experiment, "it ends the task's own"
     ),
-    Patch("comet_ml.experiment", "CometExperiment.flush", waiting.flush, "flush() waits as long as the SDK does"),
-    Patch("comet_ml.experiment", "CometExperiment.end", waiting.end, "end() waits as long as the SDK does"),
+    Patch(
+        "comet_ml.experiment",
+        "CometExperiment.flush",
+        waiting.flush,
+        "flush() waits as long as the SDK does",
+        ("comet_ml.experiment:BaseExperiment.flush",),
+    ),
+    Patch(
+        "comet_ml.experiment",
+        "CometExperiment.end",
+        waiting.end,
+        "end() waits as long as the SDK does",
+        ("comet_ml.experiment:BaseExperiment.end",),
+    ),
     Patch(
         "comet_ml.streamer.online",
         "OnlineStreamer.wait_for_finish",
         sending.wait_for_finish,
         "the end waits as long as the SDK does, and keeps an archive only if the connection was lost",
+        ("comet_ml.comet:Streamer.wait_for_finish",),
     ),
     Patch(
         "comet_ml.streamer.handlers.online_handler",
@@ -70,6 +85,7 @@ PATCHES = (
         "get_http_session",
         http.checked_session,
         "a page that is not Comet's counts as delivered, and redirects are followed with the key",
+        ("comet_ml.connection_helpers:get_http_session", "comet_ml.connection:get_http_session"),
     ),
     Patch(
         "comet_ml.env_logging",
@@ -97,24 +113,23 @@ PATCHES = (
 )
 """Every row. `tests/sdk/test_contract.py` fails when the SDK drops one."""
 
-_lock = threading.RLock()
+_lock = process_lock()
 
 
 def apply() -> None:
     """Put the table in force, all of it or nothing; rows that are in force stay as they are."""
-    with _lock:
+    with _lock():
         done: list[tuple[Any, str, Any]] = []
         try:
             for patch in PATCHES:
-                found = _find(patch)
-                if found is None:
+                places = _places(patch)
+                if not places:
                     logger.debug("This comet-ml has no %s.%s: %s.", patch.module, patch.name, patch.otherwise)
-                    continue
-                parent, attribute, original = found
-                # A test may have put something in its place, which stays; and other code may have wrapped ours.
-                if isinstance(original, (FunctionType, staticmethod)) and not _is_ours(original):
-                    wrapt.apply_patch(parent, attribute, wrapt.FunctionWrapper(original, patch.wrapper))
-                    done.append((parent, attribute, original))
+                for parent, attribute, original in places:
+                    # A test may have put something in its place, which stays; and other code may have wrapped ours.
+                    if isinstance(original, (FunctionType, staticmethod)) and not _is_ours(original):
+                        wrapt.apply_patch(parent, attribute, wrapt.FunctionWrapper(original, patch.wrapper))
+                        done.append((parent, attribute, original))
             running_experiment.answer_by_context()
         except BaseException:
             for parent, attribute, original in reversed(done):
@@ -124,8 +139,7 @@ def apply() -> None:
 
 def in_force() -> list[Patch]:
     """The rows that the installed SDK has, and that are in force."""
-    found = [(patch, _find(patch)) for patch in PATCHES]
-    return [patch for patch, place in found if place is not None and isinstance(place[2], wrapt.FunctionWrapper)]
+    return [patch for patch in PATCHES if any(_is_ours(original) for _, _, original in _places(patch))]
 
 
 def _is_ours(function: Any) -> bool:
@@ -136,10 +150,17 @@ def _is_ours(function: Any) -> bool:
     return False
 
 
-def _find(patch: Patch) -> tuple[Any, str, Any] | None:
+def _places(patch: Patch) -> list[tuple[Any, str, Any]]:
+    """Where the installed SDK has what a row names: the object, the name in it, and what stands there."""
+    newest = _find(patch.module, patch.name)
+    if newest is not None:
+        return [newest]
+    return [place for text in patch.older if (place := _find(*text.split(":"))) is not None]
+
+
+def _find(module: str, name: str) -> tuple[Any, str, Any] | None:
     try:
-        module = importlib.import_module(patch.module)
-        parent, attribute, original = wrapt.resolve_path(module, patch.name)
+        parent, attribute, original = wrapt.resolve_path(importlib.import_module(module), name)
     except (ImportError, AttributeError):
         return None
     return parent, attribute, original

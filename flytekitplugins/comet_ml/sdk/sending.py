@@ -179,7 +179,9 @@ def has_arrived(online: Any) -> bool:
         online: The streamer of an experiment.
     """
     try:
-        fallback = online.message_handler.on_message_sent_callback.__self__
+        # Older SDKs have no handler of its own.
+        handler = getattr(online, "message_handler", online)
+        fallback = handler.on_message_sent_callback.__self__
         # What was logged last is handed over in a thread.
         fallback.join(fallback.terminate_timeout)
         records = fallback.replay_manager
@@ -191,9 +193,10 @@ def has_arrived(online: Any) -> bool:
     except Exception as error:
         logger.debug("The list of messages cannot be read: %s", error)
         return False
-    delivered: dict[Any, int] = getattr(online.message_handler, _DELIVERED, {})
+    # Where it is not noted which parameters the server has, one that is left counts as replaced.
+    delivered: dict[Any, int] | None = getattr(handler, _DELIVERED, {} if handler is not online else None)
     return all(
-        kind == "parameter_msg" and delivered.get(_parameter(json.loads(text)), -1) > number
+        kind == "parameter_msg" and (delivered is None or delivered.get(_parameter(json.loads(text)), -1) > number)
         for number, kind, text in left
     )
 
