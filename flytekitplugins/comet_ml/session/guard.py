@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from ..foreign_text import described
 from ..log import logger
 
 
@@ -19,12 +20,4 @@ def guarded(what: str, masked: Callable[[str], str] = str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        logger.warning("%s: %s", what, masked(f"{type(error).__name__}: {text_of(error)}"))
-
-
-def text_of(error: BaseException) -> str:
-    """The message of an exception of whatever make."""
-    try:
-        return str(error)
-    except BaseException as problem:
-        return f"(no message: its __str__ raised {type(problem).__name__})"
+        logger.warning("%s: %s", what, described(error, masked))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
-import traceback
 
+from ..foreign_text import described
 from ..names import (
     FLYTE_ERROR_MESSAGE,
     FLYTE_ERROR_TYPE,
@@ -19,11 +19,10 @@ from ..sdk.comet_sdk import CometSDK
 from ..sdk.experiments import is_offline
 from ..sdk.protocols import Experiment, StoredExperiment
 from ..sdk.redaction import SDKLogFilter, masked
-from .guard import guarded, text_of
+from .guard import guarded
 from .life_cycle import Outcome
 from .plan import SessionPlan
 
-_MESSAGE_LENGTH = 1000
 _NONE = "-"
 """What takes the place of an earlier attempt's error: an Other can be replaced, and not taken away."""
 
@@ -60,7 +59,7 @@ class Report:
             return
         experiment.log_others(self.others(outcome, resumed))
         if outcome.error is not None and outcome.status == "failed":
-            text = self._told(traceback_of(outcome.error))
+            text = described(outcome.error, self._told).traceback
             experiment.log_asset_data(text, name=marked(self._plan.mark, "traceback.txt"), overwrite=True)
 
     def others(self, outcome: Outcome, resumed: bool = False) -> dict[str, str]:
@@ -72,8 +71,7 @@ class Report:
         """
         others: dict[str, str] = {FLYTE_STATUS: outcome.status}
         if outcome.error is not None:
-            others[FLYTE_ERROR_TYPE] = type(outcome.error).__name__
-            others[FLYTE_ERROR_MESSAGE] = self._told(text_of(outcome.error))[:_MESSAGE_LENGTH]
+            others[FLYTE_ERROR_TYPE], others[FLYTE_ERROR_MESSAGE], _ = described(outcome.error, self._told)
         elif resumed:
             others |= {FLYTE_ERROR_TYPE: _NONE, FLYTE_ERROR_MESSAGE: _NONE}
         if outcome.crashed and self._plan.run is not None and not self._plan.primary:
@@ -139,11 +137,3 @@ class Report:
 
     def _stored(self, experiment: Experiment) -> StoredExperiment:
         return self._sdk.stored(experiment.get_key())
-
-
-def traceback_of(error: BaseException) -> str:
-    """The traceback of an exception of whatever make."""
-    try:
-        return "".join(traceback.format_exception(error))
-    except BaseException as problem:
-        return f"{type(error).__name__}: (no traceback: to format it raised {type(problem).__name__})"
