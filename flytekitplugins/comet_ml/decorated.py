@@ -96,8 +96,10 @@ class ActionTask:
         options: The decorator's options.
         name: The task's name; None as long as no task of Flyte 2 was made of the function.
         report: Whether the task has a report.
+        secret_variables: The environment variables in which the task finds its secrets, Comet's and others.
     """
 
     options: Options
     name: str | None = None
     report: bool = False
+    secret_variables: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ from typing import Any
 import cloudpickle
 import pytest
 from flytekitplugins.comet_ml import comet_ml_login
-from flytekitplugins.comet_ml.flyte1.pickled_secret import holds_a_key
+from flytekitplugins.comet_ml.pickled_secret import holds_a_key
 
 from tests.support.canary import CANARY
 

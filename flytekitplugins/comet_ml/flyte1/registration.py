@@ -25,9 +25,9 @@ from ..link import CometLink
 from ..log import logger
 from ..names import LINK_TYPE_KEY
 from ..options import Options
+from ..pickled_secret import holds_a_key
 from ..tracked_function import Tracking
 from ..tracked_function import tracked_function as tracked
-from .pickled_secret import holds_a_key
 from .tasks import introduce_tasks, maps_over, request_secret
 
 

@@ -13,7 +13,9 @@ from .. import names
 from ..decorated import ACTION_TASK, ActionTask, Surroundings
 from ..errors import UnsupportedFunctionError
 from ..inputs.arguments import check_no_secrets, input_names
+from ..log import logger
 from ..options import Options, check_known_names
+from ..pickled_secret import holds_a_key
 from ..session import sigterm
 from ..tracked_function import tracked_function
 from .identity import in_pod
@@ -63,6 +65,16 @@ class TrackedCall:
         self._function = function
         self._surroundings = surroundings
         _prepare_for_threads()
+
+    def __getstate__(self) -> dict[str, Any]:
+        options = self._action_task.options
+        if holds_a_key(options.secret):
+            logger.warning(
+                "comet_ml_login: a task of project %r is pickled with its `secret`, with a text in it that looks like "
+                "an API key. Give a flyte.Secret, or a function that reads the key where it runs.",
+                options.project_name,
+            )
+        return vars(self)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)

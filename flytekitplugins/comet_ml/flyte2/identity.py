@@ -96,6 +96,7 @@ class Identity:
         run = {
             names.FLYTE_RUN: self.run,
             names.FLYTE_EXECUTION: None if self.local else self.run,
+            names.FLYTE_LOCAL_RUN: self.run if self.local else None,
             names.FLYTE_PROJECT: self.project,
             names.FLYTE_DOMAIN: self.domain,
         }

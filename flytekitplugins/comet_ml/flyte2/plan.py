@@ -22,7 +22,7 @@ from ..source import package_files
 from ..tracked_function import source_file
 from .identity import Identity, identify
 from .report import report_observer
-from .secret import read_api_key
+from .secret import read_api_key, secrets_of_the_pod
 from .storage import archive_store
 
 _COMMANDS = ("a0", "flyte", "pyflyte", "clustered")
@@ -63,10 +63,12 @@ def session_plan(
         store = archive_store(context)
 
     def inputs(secrets: Collection[str]) -> InputReport:
-        return input_report(named_arguments(function, args, kwargs), options.log_inputs, secrets)
+        known = secrets_of_the_pod(action_task.secret_variables, environ).union(secrets)
+        return input_report(named_arguments(function, args, kwargs), options.log_inputs, known)
 
     def outputs(returned: Any, secrets: Collection[str]) -> OutputReport:
-        return output_report(named_outputs(returned), options.log_outputs, secrets)
+        known = secrets_of_the_pod(action_task.secret_variables, environ).union(secrets)
+        return output_report(named_outputs(returned), options.log_outputs, known)
 
     file = source_file(function)
 

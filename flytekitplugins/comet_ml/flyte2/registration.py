@@ -44,6 +44,8 @@ def add_to_task(task: AsyncFunctionTaskTemplate[Any, Any, Any], action_task: Act
         task.links = (*task.links, action_link(options))
     secret = flyte_secret(options.secret)
     present = secrets_from_request(task.secrets) if task.secrets else []
+    variables = (each.as_env_var for each in [*present, secret] if each is not None)
+    action_task.secret_variables = tuple(name for name in variables if name)
     if secret is None or any(is_same(secret, other) for other in present):
         return
     if task.reusable is not None:

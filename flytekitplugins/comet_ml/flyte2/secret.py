@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from ..errors import APIKeyError, InvalidOptionError
 from ..options import is_flyte_secret
 
 _DIRECTORY = "/etc/flyte/secrets"
+_SHORTEST_SECRET = 8
 _DIRECTORY_VARIABLE = "FLYTE_SECRETS_DEFAULT_DIR"
 
 
@@ -47,6 +48,18 @@ def flyte_secret(secret: Any) -> flyte.Secret | None:
 def is_same(secret: flyte.Secret, other: flyte.Secret) -> bool:
     """Whether two requests bring the same secret to the same place."""
     return bool(secret.stable_hash() == other.stable_hash())
+
+
+def secrets_of_the_pod(variables: Iterable[str], environ: Mapping[str, str]) -> frozenset[str]:
+    """The values of the task's secrets, Comet's and others: no input with one in it is logged.
+
+    Args:
+        variables: The environment variables in which the task finds them.
+        environ: The environment of the process.
+    """
+    values = (environ[name].strip() for name in variables if name in environ)
+    # A very short one is in many a harmless text.
+    return frozenset(value for value in values if len(value) >= _SHORTEST_SECRET)
 
 
 def read_api_key(secret: Any, environ: Mapping[str, str]) -> str:
