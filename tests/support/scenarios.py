@@ -485,7 +485,7 @@ ENDS = [
         is_async=True,
         body="log(200)\nasyncio.current_task().cancel()\nawait asyncio.sleep(10)",
         state="crashed",
-        flyte_status="failed",
+        flyte_status="terminated",
         error="Cancelled",
         slow=True,
     ),

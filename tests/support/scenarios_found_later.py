@@ -169,16 +169,6 @@ FOUND_LATER = [
         error="",
         slow=True,
     ),
-    Scenario(
-        name="an async task is cancelled",
-        group=EXCEPTIONS,
-        is_async=True,
-        body="log(200)\nraise asyncio.CancelledError()",
-        state="crashed",
-        flyte_status="terminated",
-        error="Cancelled",
-        slow=True,
-    ),
     # The end does not read what the body has left.
     Scenario(
         name="clears the environment, and raises",

@@ -6,6 +6,7 @@ done all the same.
 
 from __future__ import annotations
 
+import logging
 import os
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -170,7 +171,10 @@ class End:
             )
         for experiment in left_open:
             kept = any(experiment.get_key() in path for path in [*self._archives.kept, *self._archives.pending])
-            logger.warning(
+            # What the body waited for in vain has been said.
+            level = logging.INFO if f"waiting {experiment.get_key()}" in self._call.told else logging.WARNING
+            logger.log(
+                level,
                 "The Comet experiment %s did not end in time; %s.",
                 experiment.get_key(),
                 "its archive has what may not have arrived" if kept else "what had not arrived is lost",
