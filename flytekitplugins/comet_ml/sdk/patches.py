@@ -79,7 +79,7 @@ PATCHES = (
         sending.send_beside,
         "Others are sent one after the other",
     ),
-    Patch("comet_ml.streamer.offline", "OfflineStreamer._abort_processing", sending.wake, "the end takes 0.8 s longer"),
+    Patch("comet_ml.streamer.offline", "OfflineStreamer.abort_and_wait", sending.wake, "the end takes 0.8 s longer"),
     Patch(
         "comet_ml.connection.http_session",
         "get_http_session",

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..log import logger
 from .call import calls, directly
+from .experiments import is_offline
 
 SHORT_TIMEOUTS = {
     "COMET_TIMEOUT_HTTP": "3",
@@ -119,6 +120,9 @@ def end_within(experiment: Any, seconds: float) -> bool:
     """
     hurry(experiment, seconds)
     _leave_system_metrics(experiment)
+    if is_offline(experiment) and hasattr(experiment.streamer, "queue_timeout"):
+        # Its thread looks whether it is to stop once it has waited this long for a message.
+        experiment.streamer.queue_timeout = 0.05
 
     def end() -> None:
         with directly():
@@ -253,8 +257,9 @@ def wait_for_others(online: Any, deadline: Callable[[], float]) -> None:
 
 def wake(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """Stop the thread that writes the archive at once: it waits for a message, and looks around once a second."""
+    if calls:
+        instance.stop()
     wrapped(*args, **kwargs)
-    instance.stop()
 
 
 def let_go(experiment: Any) -> None:
