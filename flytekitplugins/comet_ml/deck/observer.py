@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from ..foreign_text import described
 from ..link import CometLink
 from ..names import FLYTE_ATTEMPT, FLYTE_EXECUTION, FLYTE_STATUS, FLYTE_TASK, Status, marked
 from ..sdk import logged_values
@@ -86,7 +87,7 @@ class DeckObserver:
             archive=masked(archive) if archive else None,
             host=progress.host,
             cause=progress.cause,
-            error=masked(f"{type(progress.error).__name__}: {progress.error}") if failed else None,
+            error=str(described(progress.error, masked)) if failed and progress.error is not None else None,
             task=plan.others.get(FLYTE_TASK),
             execution=plan.others.get(FLYTE_EXECUTION),
             attempt=plan.others.get(FLYTE_ATTEMPT),
