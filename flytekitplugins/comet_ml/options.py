@@ -41,6 +41,7 @@ class Options:
     ranks: Literal["primary", "all"] = "primary"
     on_unavailable: Literal["offline", "raise"] = "offline"
     end_timeout: float = 60.0
+    grace_period: float = 30.0
     scope: Scope = "attempt"
     resolver: str | None = None
     login_kwargs: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -56,6 +57,7 @@ class Options:
         check_choice("ranks", self.ranks, ("primary", "all"))
         check_choice("on_unavailable", self.on_unavailable, ("offline", "raise"))
         check_seconds("end_timeout", self.end_timeout)
+        check_seconds("grace_period", self.grace_period)
         check_scope(self.scope, self.experiment_key)
         check_resolver(self.resolver)
         check_experiment_config(self.experiment_config)
@@ -362,6 +364,7 @@ def _check_names(
                 "experiment_config",
                 "experiment_key",
                 "end_timeout",
+                "grace_period",
                 "host",
                 "log_inputs",
                 "log_outputs",

@@ -93,6 +93,8 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
             experiment to an archive, ``"raise"`` fails the task before its body. A rejected API key always fails it.
         end_timeout: Seconds that the end of the task may wait for what is still to be sent; what has not arrived then
             comes into an archive.
+        grace_period: Seconds between SIGTERM and SIGKILL, as in the pod's `terminationGracePeriodSeconds`: a handler of
+            SIGTERM may take as long.
         scope: What one experiment covers in a cluster: ``"attempt"``, one attempt of one node; ``"node"``, all
             attempts of a node; ``"execution"``, all decorated tasks of the execution with this project and workspace.
             Locally, every call has an experiment of its own.
@@ -128,6 +130,7 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
         ranks: Literal["primary", "all"] = "primary",
         on_unavailable: Literal["offline", "raise"] = "offline",
         end_timeout: float = 60.0,
+        grace_period: float = 30.0,
         scope: Literal["attempt", "node", "execution"] = "attempt",
         resolver: str | None = None,
         **login_kwargs: Any,
@@ -145,6 +148,7 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
             ranks=ranks,
             on_unavailable=on_unavailable,
             end_timeout=end_timeout,
+            grace_period=grace_period,
             scope=scope,
             resolver=resolver,
             login_kwargs=login_kwargs,

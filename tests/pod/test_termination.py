@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import textwrap
 import threading
 import time
@@ -17,45 +16,10 @@ from typing import Any
 import pytest
 from flytekitplugins.comet_ml.session.sigterm import before_termination
 
+from tests.support.signalled import script
+
 
 def _nothing(seconds: float) -> None: ...
-
-
-def script(tmp_path: Path, body: str, *, command: tuple[str, ...] = (), wait: float = 0.3) -> tuple[int, str, float]:
-    """Run a body in a process of its own, send it SIGTERM once it is ready, and return status, output and seconds."""
-    file = tmp_path / "script.py"
-    file.write_text(
-        textwrap.dedent(
-            """
-            import ctypes, hashlib, os, signal, sys, threading, time, warnings
-            from flytekitplugins.comet_ml.session import sigterm as termination
-            from flytekitplugins.comet_ml.session.sigterm import before_termination
-
-            def say(*words):
-                os.write(1, (" ".join(map(str, words)) + "\\n").encode())
-
-            def act(seconds):
-                say("acted")
-
-            def ready():
-                open(sys.argv[1], "w").close()
-            """
-        )
-        + textwrap.dedent(body)
-    )
-    flag = tmp_path / "ready"
-    process = subprocess.Popen(
-        [*command, sys.executable, str(file), str(flag)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    deadline = time.monotonic() + 60
-    while not flag.exists() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(wait)
-    number = int(flag.read_text()) if flag.exists() and flag.read_text() else process.pid
-    begun = time.monotonic()
-    os.kill(number, signal.SIGTERM)
-    output, _ = process.communicate(timeout=60)
-    return process.returncode, output, time.monotonic() - begun
 
 
 @pytest.mark.parametrize(
@@ -92,8 +56,7 @@ def test_a_body_that_comes_to_its_end_meanwhile_gets_no_further(tmp_path: Path) 
 
 def test_an_action_that_hangs_does_not_keep_the_process(tmp_path: Path) -> None:
     body = """
-    termination.SECONDS_TO_ACT = 1
-    with before_termination(lambda seconds: time.sleep(60)):
+    with before_termination(lambda seconds: time.sleep(60), grace_period=1):
         ready()
         time.sleep(60)
     """
@@ -131,8 +94,7 @@ def test_a_handler_that_the_body_sets_runs_and_decides(tmp_path: Path) -> None:
 
 def test_the_action_is_done_if_such_a_handler_does_not_end_the_call_soon(tmp_path: Path) -> None:
     body = """
-    termination.SECONDS_FOR_AN_EARLIER_HANDLER = 0.2
-    with before_termination(act):
+    with before_termination(act, grace_period=1):
         signal.signal(signal.SIGTERM, lambda number, frame: None)
         ready()
         end = time.monotonic() + 1.5
@@ -162,7 +124,7 @@ def test_the_actions_of_calls_that_overlap_are_all_done(tmp_path: Path) -> None:
 
 def test_a_prepared_process_acts_for_a_thread_and_dies_at_once_without_one(tmp_path: Path) -> None:
     body = """
-    termination.prepare()
+    prepare()
 
     def thread():
         with before_termination(act):
@@ -174,7 +136,7 @@ def test_a_prepared_process_acts_for_a_thread_and_dies_at_once_without_one(tmp_p
     """
     assert script(tmp_path, body)[:2] == (-signal.SIGTERM, "acted\n")
     (tmp_path / "ready").unlink()
-    body = "termination.prepare()\nready()\nthreading.Event().wait()"
+    body = "prepare()\nready()\nthreading.Event().wait()"
     status, output, seconds = script(tmp_path, body)
     assert (status, output) == (-signal.SIGTERM, "")
     assert seconds < 1
@@ -206,8 +168,7 @@ def test_a_forked_child_that_is_terminated_does_not_end_its_parent(tmp_path: Pat
 def test_the_first_process_of_a_container_lives_on_as_without_us(tmp_path: Path) -> None:
     # The kernel drops a signal without a handler there; with one, it would come through.
     body = """
-    termination.SECONDS_FOR_AN_EARLIER_HANDLER = 0.2
-    with before_termination(act):
+    with before_termination(act, grace_period=1):
         assert os.getpid() == 1
         ready()
         end = time.monotonic() + 1.5
@@ -229,7 +190,8 @@ def test_the_first_process_of_a_container_lives_on_as_without_us(tmp_path: Path)
 def _state() -> tuple[Any, int, set[str]]:
     descriptor = signal.set_wakeup_fd(-1)
     signal.set_wakeup_fd(descriptor)
-    return signal.getsignal(signal.SIGTERM), descriptor, {t.name for t in threading.enumerate()}
+    handlers = (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGHUP))
+    return handlers, descriptor, {t.name for t in threading.enumerate()}
 
 
 def _settled(state: tuple[Any, int, set[str]]) -> bool:
@@ -243,11 +205,11 @@ def _settled(state: tuple[Any, int, set[str]]) -> bool:
 def test_handler_descriptor_and_threads_are_as_before_afterwards(nested: bool) -> None:
     before = _state()
     with before_termination(_nothing):
-        assert signal.getsignal(signal.SIGTERM) != before[0]
+        assert signal.getsignal(signal.SIGTERM) != before[0][0]
         if nested:
             with before_termination(lambda seconds: None):
                 pass
-            assert signal.getsignal(signal.SIGTERM) != before[0]
+            assert signal.getsignal(signal.SIGTERM) != before[0][0]
     assert _settled(before)
 
 
@@ -261,7 +223,7 @@ def test_a_handler_that_the_body_sets_stays() -> None:
             signal.signal(signal.SIGTERM, handler)
         assert signal.getsignal(signal.SIGTERM) is handler
     finally:
-        signal.signal(signal.SIGTERM, before[0])
+        signal.signal(signal.SIGTERM, before[0][0])
     assert _settled(before)
 
 

@@ -466,7 +466,7 @@ ENDS = [
         body="log(200)\nraise KeyboardInterrupt",
         status=1,
         state="crashed",
-        flyte_status="failed",
+        flyte_status="terminated",
         slow=True,
     ),
     Scenario(
@@ -476,7 +476,7 @@ ENDS = [
         status=1,
         steps=((reached("here"), send(signal.SIGINT)),),
         state="crashed",
-        flyte_status="failed",
+        flyte_status="terminated",
         slow=True,
     ),
     Scenario(
@@ -653,16 +653,62 @@ SIGNALS = [
             module=HANDLER,
             body="signal.signal(signal.SIGTERM, handler)\n" + HERE + "time.sleep(60)",
             status=7,
-            flyte_status="failed|terminated",
             changes="handlers",
         ),
+        slow=True,
+    ),
+    Scenario(
+        name="SIGTERM, the body sets a handler that exits with 0",
+        **terminated(
+            body="signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))\n" + HERE + "time.sleep(60)",
+            status=0,
+            changes="handlers",
+        ),
+    ),
+    Scenario(
+        name="SIGTERM, the body sets a handler and needs 7 s to end in its own way",
+        **terminated(
+            body="stopped = []\nsignal.signal(signal.SIGTERM, lambda number, frame: stopped.append(1))\n"
+            + HERE
+            + "while not stopped:\n    time.sleep(0.05)\ntime.sleep(7)",
+            status=0,
+            state="finished",
+            flyte_status="",
+            signal_limit=17,
+            changes="handlers",
+        ),
+        slow=True,
+    ),
+    Scenario(
+        name="SIGHUP",
+        **terminated(
+            body=HERE + "time.sleep(60)",
+            status=-signal.SIGHUP,
+            steps=((reached("here"), send(signal.SIGHUP)),),
+        ),
+        slow=True,
+    ),
+    Scenario(
+        name="SIGINT in the end, the server slow since then",
+        group=SIGNAL,
+        status=1,
+        warns=None,
+        state="crashed",
+        flyte_status="terminated",
+        steps=((reached("left"), put(slow(0.2))), (after(0.5, reached("step 1")), send(signal.SIGINT))),
         slow=True,
     ),
     Scenario(
         name="SIGTERM to the first process of a container, which survives it",
         first=True,
         # By SIGKILL, as without the plugin.
-        **terminated(body=HERE + "time.sleep(60)", status=-signal.SIGKILL, grace=12, signal_limit=14),
+        **terminated(
+            body=HERE + "time.sleep(60)",
+            status=-signal.SIGKILL,
+            options={"grace_period": 12.0},
+            grace=12,
+            signal_limit=14,
+        ),
         slow=True,
     ),
     Scenario(
@@ -746,6 +792,7 @@ BODIES = [
 ]
 
 LATE = {
+    "SIGINT in the end, the server slow since then",
     "SIGTERM in the end, the server slow since then",
     "SIGTERM, the server gone in the middle",
     "SIGTERM, the server hangs since the middle",

@@ -92,6 +92,7 @@ def session_plan(
         primary=rank is None or rank.primary,
         on_unavailable=options.on_unavailable,
         end_timeout=options.end_timeout,
+        grace_period=options.grace_period,
         store_archive=store,
         scope=options.scope,
         mark=mark,

@@ -39,6 +39,7 @@ class SessionPlan:
         run: What the ranks that join the experiment have in common, and those of an earlier run have not.
         on_unavailable: What to do when the server cannot be reached: write an offline archive, or raise.
         end_timeout: Seconds that the end may take.
+        grace_period: Seconds between SIGTERM and SIGKILL.
         store_archive: Puts an offline archive to where it outlives the pod, and returns the address; None where
             archives stay where they are written.
         primary: Whether this process speaks for the experiment. Another one is silent, or, with a `rank`, only adds to
@@ -70,6 +71,7 @@ class SessionPlan:
     run: str | None = None
     on_unavailable: Literal["offline", "raise"] = "offline"
     end_timeout: float = 60.0
+    grace_period: float = 30.0
     store_archive: Callable[[str], str] | None = None
     primary: bool = True
     scope: Scope = "attempt"

@@ -26,13 +26,12 @@ from .call_content import log_outputs
 from .end import End
 from .event_loop import beside_the_loop
 from .guard import guarded
+from .interrupt import Interrupt, uninterrupted
 from .life_cycle import Deadline, LifeCycle, Outcome
 from .opening import Opening
 from .outcome import outcome_of
 from .plan import Mode, Observer, Progress, SessionPlan
 from .sigterm import SECONDS_TO_ACT, Termination, before_termination, prepare
-
-_SECONDS_TO_HEAR = 0.05
 
 # The settings are the process's: two calls must not start at once.
 _starting = process_lock()
@@ -68,6 +67,7 @@ class Session:
         self._observer: Observer | None = plan.observer
         self._archives = OfflineArchives(plan.store_archive)
         self._termination = Termination()
+        self._interrupt = Interrupt()
         self._undo = ExitStack()
         self._process = os.getpid()
         # Until the body has begun, and unless it ends otherwise.
@@ -88,12 +88,14 @@ class Session:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        scrub(error, self._log_filter.secrets)
-        if os.getpid() != self._process:
-            # A child that the body has forked leaves it, by sys.exit() perhaps; the experiment is its parent's.
-            return
-        self._outcome = outcome_of(error)
-        self._undo.close()
+        with uninterrupted(SECONDS_TO_ACT, self._terminate) as self._interrupt:
+            scrub(error, self._log_filter.secrets)
+            if os.getpid() != self._process:
+                # A child that the body has forked leaves it, by sys.exit() perhaps; the experiment is its parent's.
+                return
+            explained = self._termination.explains(error, self._interrupt.handler)
+            self._outcome = outcome_of(error) if not explained else Outcome("terminated")
+            self._undo.close()
 
     def returned(self, value: Any) -> None:
         """Log what the body returned, if the plan says so.
@@ -118,7 +120,9 @@ class Session:
     def _begin(self) -> None:
         with _starting(), ExitStack() as undo:
             self._life.starting()
-            self._termination = undo.enter_context(before_termination(self._terminate))
+            self._termination = undo.enter_context(
+                before_termination(self._terminate, grace_period=self._plan.grace_period)
+            )
             undo.callback(self._life.running)
             self._call = undo.enter_context(self._sdk.call())
             self._call.on_open = lambda experiment: self._tell(lambda observer: observer.opened(experiment))
@@ -235,15 +239,11 @@ class Session:
         # The body may have cleared the environment.
         self._layer.apply()
         outcome, termination = self._outcome, self._termination
-        if outcome.crashed:
-            # A handler of the body's raises before our listener has had its turn.
-            time.sleep(_SECONDS_TO_HEAR)
-        if termination.dying or (termination.received and outcome.crashed):
-            # What the body raises then is the doing of the signal.
-            outcome = Outcome("terminated")
         with guarded("The Comet experiment of this task was not ended", self._masked):
             # No more threads, no more memory: the body's result is not hostage to that.
-            self._end.run(outcome, self._plan.end_timeout)
+            self._end.run(outcome, min(self._plan.end_timeout, termination.seconds_left))
+        # What is done about an interrupt needs the settings, which are next to go.
+        self._interrupt.settle()
         if termination.dying:
             # SIGTERM has come meanwhile: what is done about it needs the settings, which are next to go.
             time.sleep(SECONDS_TO_ACT)

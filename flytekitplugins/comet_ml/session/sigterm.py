@@ -1,9 +1,11 @@
 """SIGTERM: what is to be done before the process dies by it, as it would without us.
 
-Kubernetes sends it when a pod is preempted, aborted or out of time, and SIGKILL 30 seconds later. Python runs a signal
-handler in the main thread, and only when that is back from whatever C code it is in. The wakeup descriptor
-(`signal.set_wakeup_fd`) is written to at once, so a thread that reads from it acts without waiting for the body. Only C
-code that holds the interpreter's lock keeps everybody waiting.
+Kubernetes sends it when a pod is preempted, aborted or out of time, and SIGKILL when the grace period is over. Python
+runs a signal handler in the main thread, and only when that is back from whatever C code it is in. The wakeup
+descriptor (`signal.set_wakeup_fd`) is written to at once, so a thread that reads from it acts without waiting for the
+body. Only C code that holds the interpreter's lock keeps everybody waiting.
+
+SIGHUP, the end of a terminal, is the same to us if nobody handles it. Who handles it means something else by it.
 """
 
 from __future__ import annotations
@@ -14,66 +16,76 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from ..forks import process_lock
 from ..log import logger
+from .termination import SECONDS_TO_ACT, Action, Received, Termination, WatchedCall
 
-SECONDS_TO_ACT = 8.0
-"""What all actions together may take, of the 30 seconds that Kubernetes gives by default."""
-
-SECONDS_FOR_AN_EARLIER_HANDLER = 4.0
-"""How long a handler that was there before us, or that the body has set, has to end the task in its own way."""
+__all__ = ["SECONDS_TO_ACT", "Termination", "before_termination", "prepare"]
 
 _FIRST = 1
 """Number of the first process of a container."""
 
-Action = Callable[[float], None]
-"""Called with the number of seconds that it may take, in a thread of its own."""
+_HANDLED = 0x80
+"""Marks the number of a signal that Python's handler has seen; what the interpreter writes is the number alone."""
 
-_lock = threading.RLock()
+_TOKEN = 0
+"""Is no signal: whoever writes it wants to know when everything before it has been read."""
+
+_SECONDS_TO_READ = 1.0
+
+_lock = process_lock()
 _watch: Watch | None = None
 _prepared = False
 
 
 @contextmanager
-def before_termination(action: Action) -> Iterator[Termination]:
-    """While this runs, SIGTERM has `action` done before the process dies by it.
+def before_termination(end: Action, keep: Action | None = None, *, grace_period: float = 30.0) -> Iterator[Termination]:
+    """While this runs, SIGTERM has something done before the process dies by it.
 
-    The actions of calls that overlap are done beside each other. A handler that was there before still runs, as does
-    one that the body sets, and decides about the process. In a thread this needs a watch that was set in the main
-    thread before, by a call that runs there or by `prepare`: Python lets nobody else handle signals.
+    Where nobody else handles the signal, `end` is called at once, and then the process dies. A handler that was there
+    before still runs, as does one that the body sets, and decides about the process: the call has the grace period to
+    come to its end. Meanwhile `keep` is called: at once, `SECONDS_TO_ACT` before the grace period is over, and every
+    few seconds from then on. Without a `keep`, `end` is called once instead, `SECONDS_TO_ACT` before it is over.
+
+    The actions of calls that overlap are done beside each other. In a thread this needs a watch that was set in the
+    main thread before, by a call that runs there or by `prepare`: Python lets nobody else handle signals.
 
     Args:
-        action: What to do.
+        end: Ends what the call has begun.
+        keep: Saves what is there so far; the call goes on, and `end` may still come.
+        grace_period: Seconds between SIGTERM and SIGKILL.
 
     Yields:
         Whether SIGTERM has come, and what it does.
     """
-    with _lock:
+    call = WatchedCall(end, keep, grace_period)
+    with _lock():
         watch = _watch or _start_watch()
         if watch is not None:
-            watch.actions.append(action)
+            watch.add(call)
     try:
-        yield watch.termination if watch is not None else Termination()
+        yield call.termination
     finally:
-        if watch is not None and watch.termination.dying:
+        call.termination.catch_up()
+        if call.termination.dying:
             # The body came to its end while the process is dying, and must not get further than without us.
             time.sleep(SECONDS_TO_ACT)
-        with _lock:
-            if watch is not None and action in watch.actions:
-                watch.actions.remove(action)
-                if not watch.actions and not _prepared:
+        with _lock():
+            if watch is not None:
+                watch.remove(call)
+                if not watch.calls and not _prepared:
                     _stop_watch()
 
 
 def prepare() -> None:
     """Watch for SIGTERM from now on, for calls that will run in a thread. It changes nothing until there is one."""
     global _prepared
-    with _lock:
+    with _lock():
         if (_watch or _start_watch()) is not None:
             _prepared = True
 
@@ -82,11 +94,14 @@ def _start_watch() -> Watch | None:
     global _watch
     if threading.current_thread() is not threading.main_thread():
         return None
-    previous = signal.getsignal(signal.SIGTERM)
-    if previous is None or previous is signal.SIG_IGN:
-        # Set by C code, which Python cannot put back; or the process is not to die.
-        return None
-    _watch = Watch(previous)
+    previous: dict[int, Any] = {}
+    handler = signal.getsignal(signal.SIGTERM)
+    # None: set by C code, and Python cannot put it back. Ignored: the process is not to die.
+    if handler not in (None, signal.SIG_IGN):
+        previous[signal.SIGTERM] = handler
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        previous[signal.SIGHUP] = signal.SIG_DFL
+    _watch = Watch(previous) if previous else None
     return _watch
 
 
@@ -97,42 +112,47 @@ def _stop_watch() -> None:
         _watch = None
 
 
-@dataclass
-class Termination:
-    """SIGTERM, while it is watched for.
-
-    Attributes:
-        received: Whether it has come.
-        dying: Whether the process dies by it once the actions are done: nobody else handles it.
-    """
-
-    received: bool = False
-    dying: bool = False
-
-
 class Watch:
-    """The process's watch for SIGTERM.
+    """The process's watch for signals that end it.
+
+    Args:
+        previous: The handlers of these signals until now.
 
     Attributes:
-        actions: What to do, in the order in which the calls began.
-        termination: Whether SIGTERM has come.
+        calls: The calls that run, in the order in which they began.
     """
 
-    def __init__(self, previous: Any) -> None:
-        self.actions: list[Action] = []
+    def __init__(self, previous: Mapping[int, Any]) -> None:
+        self.calls: list[WatchedCall] = []
+        self._received: Received | None = None
         self._previous = previous
         self._process = os.getpid()
-        self.termination = Termination()
+        self._waiting: list[threading.Event] = []
         self._reader, self._writer = socket.socketpair()
         self._writer.setblocking(False)
         self._previous_descriptor = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
-        signal.signal(signal.SIGTERM, self._handle)
+        for number in self._previous:
+            signal.signal(number, self._handle)
         threading.Thread(target=self._listen, name="comet-ml-termination", daemon=True).start()
+
+    def add(self, call: WatchedCall) -> None:
+        """Watch for a call. It may begin when the signal has come already, and the process lives on for a while."""
+        call.termination.catch_up = self._catch_up
+        self.calls.append(call)
+        if self._received is not None:
+            call.receive(self._received)
+
+    def remove(self, call: WatchedCall) -> None:
+        """The call has come to its end."""
+        call.over.set()
+        if call in self.calls:
+            self.calls.remove(call)
 
     def stop(self) -> None:
         """Put the handlers back as they were, unless somebody else has set theirs since."""
-        if signal.getsignal(signal.SIGTERM) == self._handle:
-            signal.signal(signal.SIGTERM, self._previous)
+        for number, previous in self._previous.items():
+            if signal.getsignal(number) == self._handle:
+                signal.signal(number, previous)
         try:
             current = signal.set_wakeup_fd(self._previous_descriptor)
         except (OSError, ValueError):
@@ -148,21 +168,30 @@ class Watch:
         self._reader.close()
 
     def _handle(self, number: int, frame: FrameType | None) -> Any:
+        previous = self._previous[number]
         if os.getpid() == self._process and _watch is self:
-            self._note()
-            try:
-                # For when somebody else's descriptor has been put in the place of ours.
-                self._writer.send(bytes([number]))
-            except OSError as error:
-                logger.debug("The watch for SIGTERM could not be told of it: %s", error)
-            if callable(self._previous):
-                return self._previous(number, frame)
-            return None
-        # Somebody has kept this handler for later.
-        if callable(self._previous):
-            return self._previous(number, frame)
-        _die(number)
-        return None
+            # For when somebody else's descriptor has been put in the place of ours.
+            self._write(number | _HANDLED)
+        elif not callable(previous):
+            # Somebody has kept this handler for later.
+            _die(number)
+        return previous(number, frame) if callable(previous) else None
+
+    def _write(self, number: int) -> bool:
+        try:
+            return self._writer.send(bytes([number])) == 1
+        except OSError as error:
+            logger.debug("The watch for SIGTERM could not be told of %s: %s", number, error)
+            return False
+
+    def _catch_up(self) -> None:
+        """Wait until what has come so far has been read: the interpreter writes before any handler runs."""
+        read = threading.Event()
+        self._waiting.append(read)
+        if self._write(_TOKEN):
+            read.wait(_SECONDS_TO_READ)
+        else:
+            self._waiting.remove(read)
 
     def _listen(self) -> None:
         while True:
@@ -170,49 +199,53 @@ class Watch:
             if not numbers:
                 self._reader.close()
                 return
-            self._pass_on(numbers)
-            if signal.SIGTERM in numbers:
-                self._note()
-                self._act()
-                self._forget()
+            self._pass_on(bytes(number for number in numbers if 0 < number < _HANDLED))
+            for number in numbers:
+                if number == _TOKEN:
+                    self._waiting.pop(0).set()
+                elif number & ~_HANDLED in self._previous:
+                    self._note(number & ~_HANDLED)
 
     def _pass_on(self, numbers: bytes) -> None:
-        if self._previous_descriptor != -1:
+        if numbers and self._previous_descriptor != -1:
             try:
                 os.write(self._previous_descriptor, numbers)
             except OSError as error:
                 logger.debug("An earlier wakeup descriptor could not be told of a signal: %s", error)
 
-    def _forget(self) -> None:
-        # The same signal comes a second time, from Python's handler.
-        self._reader.setblocking(False)
-        with suppress(BlockingIOError):
-            self._pass_on(self._reader.recv(4096))
-        self._reader.setblocking(True)
+    def _note(self, number: int) -> None:
+        # A handler that the body has set is not known to us otherwise.
+        handler = signal.getsignal(number)
+        handled = handler != self._handle or callable(self._previous[number])
+        # The kernel lets the first process of a container, as `pyflyte-execute` often is, live on after a signal that
+        # it does not handle.
+        received = Received(dying=not handled and os.getpid() != _FIRST, handler=handler)
+        if number != signal.SIGTERM and not received.dying:
+            return
+        before = self._received
+        if before is not None and before.dying:
+            return
+        if before is None or received.dying or before.seconds_ago >= self._grace_period:
+            self._received = received
+        for call in list(self.calls):
+            call.receive(received)
+        if received.dying:
+            threading.Thread(target=self._end_and_die, args=(number,), name="comet-ml-end", daemon=True).start()
 
-    def _note(self) -> None:
-        self.termination.received = True
-        # A handler that the body has set is not known to us otherwise; and the kernel lets the first process of a
-        # container, as `pyflyte-execute` often is, live on after a signal that it does not handle.
-        handled = callable(self._previous) or signal.getsignal(signal.SIGTERM) != self._handle
-        self.termination.dying = not handled and os.getpid() != _FIRST
+    @property
+    def _grace_period(self) -> float:
+        return max((call.grace_period for call in self.calls), default=0.0)
 
-    def _act(self) -> None:
-        deadline = time.monotonic() + SECONDS_TO_ACT
-        if not self.termination.dying:
-            grace = time.monotonic() + SECONDS_FOR_AN_EARLIER_HANDLER
-            while self.actions and time.monotonic() < grace:
-                time.sleep(0.05)
+    def _end_and_die(self, number: int) -> None:
+        deadline = time.monotonic() + max((call.seconds_to_act for call in self.calls), default=0.0)
         threads = [
-            threading.Thread(target=action, args=(deadline - time.monotonic(),), daemon=True)
-            for action in reversed(self.actions)
+            threading.Thread(target=call.end, args=(call.seconds_to_act,), daemon=True) for call in reversed(self.calls)
         ]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
-        if self.termination.dying:
-            _die(signal.SIGTERM)
+        _die(number)
 
 
 def _die(number: int) -> None:
@@ -226,8 +259,7 @@ def _die(number: int) -> None:
 
 
 def _in_forked_child() -> None:
-    global _watch, _prepared, _lock
-    _lock = threading.RLock()
+    global _watch, _prepared
     if _watch is not None:
         _watch.leave_to_parent()
     _watch, _prepared = None, False
