@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import functools
+import dataclasses
 import inspect
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, ParamSpec
-from urllib.parse import urlsplit
+from typing import Any, Literal
 
+from .argument_names import did_you_mean
+from .decorated import FlyteSecret
 from .errors import InvalidOptionError
 from .keys.experiment_key import SCOPES, Scope, is_legal_key
 from .link import CometLink, problem_of_page
 from .log import logger
+from .option_kinds import BOOL, DECORATOR, SECONDS, TEXT, ChoiceKind, Kind, refuse_api_key
 from .sdk import arguments
-from .sdk.keywords import COMMON_SETTINGS, EXPERIMENT_CONFIG_ARGUMENTS, NOT_SETTINGS
+from .sdk.experiments import arguments_of_config
+from .shown import name_of, shown
+from .web_address import web_address
 
-P = ParamSpec("P")
+_ADDRESSES = ("comet.com/", "comet.ml/", "www.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +34,7 @@ class Options:
     project_name: str
     workspace: str
     # A callable can close over the key; keywords can have it among them.
-    secret: Any = field(repr=False)
+    secret: FlyteSecret | Callable[[], str] = field(repr=False)
     experiment_key: str | None = None
     host: str = "https://www.comet.com"
     start: bool = True
@@ -47,22 +50,15 @@ class Options:
     login_kwargs: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        check_text("project_name", self.project_name)
-        check_text("workspace", self.workspace)
-        check_secret(self.secret)
-        check_experiment_key(self.experiment_key)
-        check_bool("start", self.start)
-        check_names_of("log_inputs", self.log_inputs)
-        check_names_of("log_outputs", self.log_outputs)
-        check_choice("ranks", self.ranks, ("primary", "all"))
-        check_choice("on_unavailable", self.on_unavailable, ("offline", "raise"))
-        check_seconds("end_timeout", self.end_timeout)
-        check_seconds("grace_period", self.grace_period)
-        check_scope(self.scope, self.experiment_key)
-        check_resolver(self.resolver)
-        check_experiment_config(self.experiment_config)
-        check_keywords(self.login_kwargs)
-        object.__setattr__(self, "host", web_address(self.host))
+        for option in dataclasses.fields(self):
+            value = CHECKS[option.name](option.name, getattr(self, option.name))
+            object.__setattr__(self, option.name, value)
+        if self.experiment_key is not None and self.scope != "attempt":
+            raise InvalidOptionError(
+                f"comet_ml_login: scope={self.scope!r} derives the experiment's key, but "
+                f"experiment_key={shown(self.experiment_key, experiment_key=True)} gives it: everything logs to that "
+                "one experiment. Leave one of the two out."
+            )
 
     @property
     def link(self) -> CometLink:
@@ -70,30 +66,69 @@ class Options:
         return CometLink(self.project_name, self.workspace, self.host, self.experiment_key, self.scope)
 
 
-def check_secret(secret: object) -> None:
-    """Refuse what is neither a secret of Flyte nor a callable, when the task is decorated.
+# The checks of single options: each is called with the option's name and value, and returns the value to use.
+
+
+def checked_project_name(option: str, value: Any) -> str:
+    """Refuse what is no name, and the address of a project.
+
+    Raises:
+        InvalidOptionError: With what was given and what is expected.
+    """
+    TEXT.check(option, value)
+    if "://" in value or value.lower().startswith(_ADDRESSES):
+        raise InvalidOptionError(
+            f"comet_ml_login: `{option}` must be a name, not the address {shown(value)}. In the address that your "
+            "browser shows for a project, the first part of the path is the workspace, the second the project."
+        )
+    return str(value)
+
+
+def checked_workspace(option: str, value: Any) -> str:
+    """Refuse what is no name, and an address, with its server or without.
+
+    Raises:
+        InvalidOptionError: With what was given and what is expected.
+    """
+    name = checked_project_name(option, value)
+    if "/" in name:
+        raise InvalidOptionError(
+            f"comet_ml_login: `{option}` must be one name, as it stands in the address of its projects, not "
+            f"{shown(name)}."
+        )
+    return name
+
+
+def checked_secret(option: str, secret: Any) -> Any:
+    """Refuse what is neither a secret of Flyte nor a callable.
 
     Raises:
         InvalidOptionError: With the type of what was given. Not with its value: people pass the key itself.
     """
     if is_flyte_secret(secret):
-        return
-    if callable(secret) and not isinstance(secret, type):
-        try:
-            inspect.signature(secret).bind()
-        except TypeError:
-            raise InvalidOptionError(
-                f"comet_ml_login: `secret` must be callable without arguments; "
-                f"{getattr(secret, '__qualname__', type(secret).__name__)!r} needs some."
-            ) from None
-        except ValueError:
-            # Some builtins do not tell their parameters.
-            return
-        return
-    raise InvalidOptionError(
-        f"comet_ml_login: `secret` must be a flytekit.Secret or a callable that returns the API key, not a "
-        f"{type(secret).__name__}. For a Flyte secret: secret=Secret(group='comet-ml', key='comet-ml-api-key')."
-    )
+        # They stand in the task's template, which Flyte shows.
+        refuse_api_key(option, [secret.key, secret.group])
+        return secret
+    name = name_of(secret)
+    if inspect.iscoroutinefunction(secret) or inspect.isgeneratorfunction(secret) or inspect.isasyncgenfunction(secret):
+        raise InvalidOptionError(
+            f"comet_ml_login: `secret` must be callable, and return the API key; {name} is async, or a generator."
+        )
+    if not callable(secret) or isinstance(secret, type):
+        raise InvalidOptionError(
+            f"comet_ml_login: `secret` must be a flytekit.Secret or a callable that returns the API key, not a "
+            f"{type(secret).__name__}. For a Flyte secret: secret=Secret(group='comet-ml', key='comet-ml-api-key')."
+        )
+    try:
+        inspect.signature(secret).bind()
+    except TypeError:
+        raise InvalidOptionError(
+            f"comet_ml_login: `secret` must be callable without arguments; {name} needs some."
+        ) from None
+    except ValueError:
+        # Some builtins do not tell their parameters.
+        return secret
+    return secret
 
 
 def is_flyte_secret(secret: object) -> bool:
@@ -102,193 +137,122 @@ def is_flyte_secret(secret: object) -> bool:
     return any(kind in (("flytekit", "Secret"), ("flyte", "Secret")) for kind in kinds)
 
 
-_KINDS = {"api_key": str, "disabled": bool, "mode": str, "online": bool, "source": str}
-
-
-def explained(init: Callable[P, None]) -> Callable[P, None]:
-    """Decorate an ``__init__`` so that missing arguments are named with the remedy, and a bare decorator is noticed."""
-    parameters = list(inspect.signature(init).parameters.values())[1:]
-    required = [p.name for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
-
-    @functools.wraps(init)
-    def checked(*args: P.args, **kwargs: P.kwargs) -> None:
-        given = args[1:]
-        if len(given) == 1 and not kwargs and callable(given[0]):
-            name = getattr(given[0], "__name__", repr(given[0]))
-            raise InvalidOptionError(
-                f"@comet_ml_login was put on {name!r} without arguments. Write "
-                "@comet_ml_login(project_name=..., workspace=..., secret=...)."
-            )
-        missing = [name for name in required[len(given) :] if name not in kwargs]
-        if missing:
-            raise InvalidOptionError(
-                f"comet_ml_login: {' and '.join(f'`{name}`' for name in missing)} must be set"
-                f"{_misspelt(missing, kwargs)}. Write @comet_ml_login(project_name=..., workspace=..., secret=...)."
-            )
-        init(*args, **kwargs)
-
-    return checked
-
-
-def _misspelt(missing: Sequence[str], keywords: Mapping[str, Any]) -> str:
-    import difflib
-
-    meant = ((name, difflib.get_close_matches(name, keywords, n=1)) for name in missing)
-    found = " and ".join(f"`{name}`, not `{given[0]}`" for name, given in meant if given)
-    return f" (the name is {found})" if found else ""
-
-
-def check_text(option: str, value: object) -> None:
-    """Refuse what is no text, or empty.
-
-    Raises:
-        InvalidOptionError: With the option, what was given and what is expected.
-    """
-    if not isinstance(value, str):
-        raise InvalidOptionError(f"comet_ml_login: `{option}` must be a string, not {value!r}.")
-    if not value.strip():
-        raise InvalidOptionError(f"comet_ml_login: `{option}` must not be empty; got {value!r}.")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise InvalidOptionError(
-            f"comet_ml_login: `{option}` must be text that can be written as UTF-8; got {value!r}."
-        ) from None
-
-
-def check_bool(option: str, value: object) -> None:
-    """Refuse what is neither True nor False.
-
-    Raises:
-        InvalidOptionError: With the option and what was given.
-    """
-    if not isinstance(value, bool):
-        raise InvalidOptionError(f"comet_ml_login: `{option}` must be True or False, not {value!r}.")
-
-
-def check_choice(option: str, value: object, choices: Sequence[str]) -> None:
-    """Refuse what is none of the values that an option has.
-
-    Raises:
-        InvalidOptionError: With the option, what was given and the values.
-    """
-    if value not in choices:
-        raise InvalidOptionError(
-            f"comet_ml_login: `{option}` must be {' or '.join(map(repr, choices))}, not {value!r}."
-        )
-
-
-def check_seconds(option: str, value: object) -> None:
-    """Refuse what is no positive number of seconds.
-
-    Raises:
-        InvalidOptionError: With the option and what was given.
-    """
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not 0 < value < math.inf:  # type: ignore[operator]
-        raise InvalidOptionError(
-            f"comet_ml_login: `{option}` must be a number of seconds greater than 0, not {value!r}."
-        )
-
-
-def check_experiment_key(value: str | None) -> None:
+def checked_experiment_key(option: str, value: Any) -> str | None:
     """Refuse what is no text; warn about a text that Comet would refuse as a key.
 
     It is a warning, since a key can be good for a test with a mocked SDK.
     """
-    if value is None:
-        return
-    check_text("experiment_key", value)
-    if not is_legal_key(value):
+    if TEXT.or_none.check(option, value) is not None and not is_legal_key(value):
         logger.warning(
-            "comet_ml_login: Comet will refuse experiment_key=%r: a key is 32 to 50 ASCII letters and digits; this "
+            "comet_ml_login: Comet will refuse experiment_key=%s: a key is 32 to 50 ASCII letters and digits; this "
             "one has %d characters.",
-            value,
+            shown(value),
             len(value),
         )
+    return value  # type: ignore[no-any-return]
 
 
-def check_scope(scope: object, experiment_key: str | None) -> None:
-    """Refuse what is no scope, and one that a given key makes meaningless.
-
-    Raises:
-        InvalidOptionError: With what was given and the remedy.
-    """
-    check_choice("scope", scope, SCOPES)
-    if experiment_key is not None and scope != "attempt":
-        raise InvalidOptionError(
-            f"comet_ml_login: scope={scope!r} derives the experiment's key, but experiment_key={experiment_key!r} "
-            "gives it: everything logs to that one experiment. Leave one of the two out."
-        )
-
-
-def check_resolver(value: str | None) -> None:
-    """Refuse what is no address of a page.
-
-    Raises:
-        InvalidOptionError: With what was given and what is wrong with it.
-    """
-    if value is None:
-        return
-    check_text("resolver", value)
-    problem = problem_of_page(value)
-    if problem is not None:
-        raise InvalidOptionError(f"comet_ml_login: `resolver` {value!r} {problem}.")
-
-
-def web_address(host: str) -> str:
-    """The address of a Comet host, with its scheme and without a slash at its end.
-
-    Raises:
-        InvalidOptionError: For what is no address of a web server.
-    """
-    check_text("host", host)
-    address = host.strip().rstrip("/")
-    if "://" not in host:
-        logger.warning("comet_ml_login: host=%r has no scheme; taking https://%s.", host, address)
-        address = f"https://{address}"
-    try:
-        parts = urlsplit(address)
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-        private = parts.username is not None
-    except ValueError:
-        valid = private = False
-    if private:
-        raise InvalidOptionError(
-            "comet_ml_login: `host` must be an address without a user name and password: it stands in the link that "
-            "the Flyte console shows."
-        )
-    if not valid or any(character.isspace() for character in address):
-        raise InvalidOptionError(
-            "comet_ml_login: `host` must be the address of a Comet service, such as https://www.comet.com, not "
-            f"{host!r}."
-        )
-    for ending in ("/clientlib", "/api"):
-        if parts.path.endswith(ending):
-            raise InvalidOptionError(
-                f"comet_ml_login: `host` must be the address that your browser shows, "
-                f"{address.removesuffix(ending)!r}, not {host!r}: the SDK's own paths are added to it."
-            )
-    if parts.query or parts.fragment:
-        raise InvalidOptionError(
-            f"comet_ml_login: `host` must be an address without a query and a fragment, not {host!r}."
-        )
-    return address
-
-
-def check_names_of(option: str, value: object) -> None:
+def checked_names(option: str, value: Any) -> bool | Sequence[str]:
     """Refuse what is neither a bool nor a sequence of names.
 
     Raises:
         InvalidOptionError: With what was given and what is expected.
     """
-    if isinstance(value, bool):
-        return
-    if isinstance(value, str) or not isinstance(value, Sequence) or not all(isinstance(name, str) for name in value):
+    is_names = not isinstance(value, str) and isinstance(value, Sequence) and all(isinstance(n, str) for n in value)
+    if not isinstance(value, bool) and not is_names:
         raise InvalidOptionError(
             f"comet_ml_login: `{option}` must be True, False or a list of {option.removeprefix('log_')[:-1]} names, "
-            f"not {value!r}."
+            f"not {shown(value)}."
         )
+    refuse_api_key(option, value)
+    return value  # type: ignore[no-any-return]
+
+
+def checked_resolver(option: str, value: Any) -> str | None:
+    """Refuse what is no address of a page.
+
+    Raises:
+        InvalidOptionError: With what was given and what is wrong with it.
+    """
+    problem = problem_of_page(value) if TEXT.or_none.check(option, value) is not None else None
+    if problem is not None:
+        raise InvalidOptionError(f"comet_ml_login: `{option}` {shown(value)} {problem}.")
+    return value  # type: ignore[no-any-return]
+
+
+def checked_experiment_config(option: str, value: Any) -> Any:
+    """Refuse what is neither a `comet_ml.ExperimentConfig` nor a dict of its arguments, and values that it cannot use.
+
+    Raises:
+        InvalidOptionError: With what was given, and the nearest name for an unknown argument.
+    """
+    if value is None:
+        return None
+    known, ask = arguments.EXPERIMENT_CONFIG_ARGUMENTS, arguments.installed_config_arguments
+    if isinstance(value, Mapping):
+        return _checked_each(value, known, ask, owner=option)
+    if type(value).__name__ != "ExperimentConfig":
+        raise InvalidOptionError(
+            "comet_ml_login: `experiment_config` must be a comet_ml.ExperimentConfig or a dict of its arguments, not "
+            f"{shown(value)}."
+        )
+    # Comet takes any value, and makes something of it when the experiment starts.
+    _checked_each(arguments_of_config(value), known, ask, owner=option)
+    return value
+
+
+def checked_keywords(option: str, login_kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Refuse keywords that neither this plugin nor the SDK knows, and values that they cannot have.
+
+    Raises:
+        InvalidOptionError: With the nearest name that there is, or what the keyword can be.
+    """
+    if "project" in login_kwargs:
+        raise InvalidOptionError(
+            f"comet_ml_login: project={shown(login_kwargs['project'])} is another name of `project_name`; give only "
+            "that."
+        )
+    return _checked_each(login_kwargs, arguments.KEYWORDS, arguments.installed_keywords, owner=DECORATOR)
+
+
+def _checked_each(
+    values: Mapping[str, Any], known: Mapping[str, Kind], ask: Callable[[], Mapping[str, Kind]], owner: str
+) -> dict[str, Any]:
+    # The SDK takes a second to load: it is asked only about a name that is not in the tables.
+    if not known.keys() >= values.keys():
+        known = {**ask(), **known}
+    for name in values:
+        if name not in known:
+            raise InvalidOptionError(
+                f"{owner}: unknown argument {shown(name)}; the installed comet-ml has no such setting."
+                f"{did_you_mean(name, {*known, *(_own_arguments() if owner == DECORATOR else ())})}"
+            )
+    return {name: known[name].check(name, value, owner) for name, value in values.items()}
+
+
+def _own_arguments() -> set[str]:
+    return {option.name for option in dataclasses.fields(Options)} - {"login_kwargs"}
+
+
+CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
+    "project_name": checked_project_name,
+    "workspace": checked_workspace,
+    "secret": checked_secret,
+    "experiment_key": checked_experiment_key,
+    "host": lambda option, value: web_address(value),
+    "start": BOOL.check,
+    "log_inputs": checked_names,
+    "log_outputs": checked_names,
+    "experiment_config": checked_experiment_config,
+    "ranks": ChoiceKind(choices=("primary", "all")).check,
+    "on_unavailable": ChoiceKind(choices=("offline", "raise")).check,
+    "end_timeout": lambda option, value: float(SECONDS.check(option, value)),
+    "grace_period": lambda option, value: float(SECONDS.check(option, value)),
+    "scope": ChoiceKind(choices=SCOPES).check,
+    "resolver": checked_resolver,
+    "login_kwargs": checked_keywords,
+}
+"""What each option can be; there is one for every field of `Options`."""
 
 
 def check_known_names(option: str, chosen: bool | Sequence[str], known: Sequence[str], function: str) -> None:
@@ -306,79 +270,6 @@ def check_known_names(option: str, chosen: bool | Sequence[str], known: Sequence
     unknown = [] if isinstance(chosen, bool) else [name for name in chosen if name not in known]
     if unknown:
         raise InvalidOptionError(
-            f"comet_ml_login: `{option}` names {', '.join(map(repr, unknown))}, but the {option.removeprefix('log_')} "
+            f"comet_ml_login: `{option}` names {', '.join(map(shown, unknown))}, but the {option.removeprefix('log_')} "
             f"of {function!r} are {', '.join(map(repr, known)) or 'none'}."
         )
-
-
-def check_keywords(login_kwargs: Mapping[str, Any]) -> None:
-    """Refuse keywords that neither this plugin nor the SDK knows.
-
-    Raises:
-        InvalidOptionError: With the nearest name that there is.
-    """
-    if "project" in login_kwargs:
-        raise InvalidOptionError(
-            f"comet_ml_login: project={login_kwargs['project']!r} is another name of `project_name`; give only that."
-        )
-    for name, kind in _KINDS.items():
-        value = login_kwargs.get(name)
-        if value is not None and not isinstance(value, kind):
-            shown = type(value).__name__ if name == "api_key" else repr(value)
-            raise InvalidOptionError(f"comet_ml_login: `{name}` must be a {kind.__name__}, not {shown}.")
-    if login_kwargs.get("mode") is not None:
-        check_choice("mode", login_kwargs["mode"], ("get_or_create", "get", "create"))
-    _check_names("comet_ml_login", login_kwargs, COMMON_SETTINGS | NOT_SETTINGS, arguments.known_arguments)
-
-
-def check_experiment_config(value: object) -> None:
-    """Refuse what is neither a `comet_ml.ExperimentConfig` nor a dict of its arguments.
-
-    Raises:
-        InvalidOptionError: With what was given, and the nearest name for an unknown argument.
-    """
-    if value is None:
-        return
-    if isinstance(value, Mapping):
-        _check_names("experiment_config", value, EXPERIMENT_CONFIG_ARGUMENTS, arguments.experiment_config_arguments)
-    elif type(value).__name__ != "ExperimentConfig":
-        raise InvalidOptionError(
-            "comet_ml_login: `experiment_config` must be a comet_ml.ExperimentConfig or a dict of its arguments, not "
-            f"{value!r}."
-        )
-
-
-def _check_names(
-    owner: str, names: Mapping[str, Any], known: frozenset[str], ask: Callable[[], frozenset[str]]
-) -> None:
-    # The SDK takes a second to load: it is asked only about a name that is not in the lists above.
-    unknown = [name for name in names if name not in known]
-    if not unknown:
-        return
-    import difflib
-
-    known = known | ask()
-    for name in unknown:
-        if name not in known:
-            own = {
-                "experiment_config",
-                "experiment_key",
-                "end_timeout",
-                "grace_period",
-                "host",
-                "log_inputs",
-                "log_outputs",
-                "on_unavailable",
-                "project_name",
-                "ranks",
-                "resolver",
-                "scope",
-                "start",
-                "workspace",
-            }
-            candidates = known | own if owner == "comet_ml_login" else known
-            near = difflib.get_close_matches(str(name), sorted(candidates), n=1)
-            hint = f" Did you mean `{near[0]}`?" if near else ""
-            raise InvalidOptionError(
-                f"{owner}: unknown argument {name!r}; the installed comet-ml has no such setting.{hint}"
-            )

@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from . import generation, names
+from .argument_names import explained
 from .decorated import FlyteSecret, P, R_co, Surroundings, TaskT, TrackedFunction
 from .keys import experiment_key as keys
 from .link import CometLink
-from .options import Options, explained
+from .options import Options
 from .sdk import autologging
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ import logging
 import queue
 import re
 import time
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -25,8 +26,8 @@ from flytekit.core.context_manager import ExecutionParameters, FlyteEntities
 from flytekit.core.python_auto_container import PythonAutoContainerTask
 from flytekit.core.utils import ClassDecorator
 from flytekit.tools import translator
-from flytekitplugins.comet_ml import comet_ml_login
-from flytekitplugins.comet_ml.sdk import arguments, autologging, keywords, patches, running_experiment, sending
+from flytekitplugins.comet_ml import comet_ml_login, option_kinds
+from flytekitplugins.comet_ml.sdk import arguments, autologging, patches, running_experiment, sending
 from flytekitplugins.comet_ml.sdk import upload as sdk_offline
 from flytekitplugins.comet_ml.sdk.comet_sdk import CometSDK
 from pytest_mock import MockerFixture
@@ -121,13 +122,42 @@ def test_comet_has_the_exceptions_that_mean_a_refusal(name: str) -> None:
     assert issubclass(getattr(comet_ml.exceptions, name), Exception)
 
 
-def test_comet_s_experiment_config_has_the_arguments_that_we_know() -> None:
-    assert arguments.experiment_config_arguments() == keywords.EXPERIMENT_CONFIG_ARGUMENTS
+OUR_RULES = {
+    "auto_histogram_epoch_rate": option_kinds.COUNT,
+    "auto_metric_step_rate": option_kinds.COUNT,
+    "auto_output_logging": arguments.EXPERIMENT_CONFIG_ARGUMENTS["auto_output_logging"],
+    "directory": option_kinds.PATH.or_none,
+    "mode": arguments.START_ARGUMENTS["mode"],
+    "offline_directory": option_kinds.PATH.or_none,
+}
+"""Where our tables say more than Comet's annotations, and what."""
 
 
-def test_comet_knows_the_settings_that_we_let_pass_without_asking() -> None:
-    # `login` takes one more than `init` did.
-    assert arguments.known_arguments() >= keywords.COMMON_SETTINGS | keywords.LOGIN_ARGUMENTS
+def test_comet_s_experiment_config_has_the_arguments_that_we_know_and_they_are_of_our_kinds() -> None:
+    assert {**arguments.installed_config_arguments(), **pick(OUR_RULES, arguments.EXPERIMENT_CONFIG_ARGUMENTS)} == (
+        arguments.EXPERIMENT_CONFIG_ARGUMENTS
+    )
+
+
+def test_comet_s_start_and_login_have_the_arguments_that_we_know_and_they_are_of_our_kinds() -> None:
+    ours = {**arguments.START_ARGUMENTS, **arguments.LOGIN_ARGUMENTS}
+    theirs = pick(arguments.installed_keywords(), ours)
+    # `start` of 3.43 has no `source`.
+    assert ours.keys() - theirs.keys() <= {"source"}
+    assert {**theirs, **pick(OUR_RULES, theirs)} == pick(ours, theirs)
+
+
+def test_comet_s_settings_are_of_our_kinds() -> None:
+    stricter = {"api_key", "logging_console", "logging_file", "logging_file_level", "offline_directory", "url_override"}
+    own = set(arguments.COMMON_SETTINGS) - stricter - set(arguments.EXPERIMENT_CONFIG_ARGUMENTS)
+    theirs = arguments.installed_settings()
+    assert pick(theirs, own) == pick(arguments.COMMON_SETTINGS, own)
+    assert set(theirs) >= set(arguments.COMMON_SETTINGS)
+    assert option_kinds.ANYTHING not in theirs.values()
+
+
+def pick(kinds: Mapping[str, option_kinds.Kind], names: Collection[str]) -> dict[str, option_kinds.Kind]:
+    return {name: kind for name, kind in kinds.items() if name in names}
 
 
 def test_comet_s_logger_has_its_handlers_on_itself() -> None:

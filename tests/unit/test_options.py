@@ -65,10 +65,19 @@ def test_an_unknown_keyword_is_refused_with_the_nearest_name(keyword: str, neare
 
 
 @pytest.mark.parametrize(
-    "keyword", ["log_code", "source", "directory", "timeout_upload", "system_cpu_interval", "tags", "api_key"]
+    ("keyword", "value"),
+    [
+        ("log_code", False),
+        ("source", "x"),
+        ("directory", "x"),
+        ("timeout_upload", 9),
+        ("system_cpu_interval", 9),
+        ("tags", ["x"]),
+        ("api_key", "x"),
+    ],
 )
-def test_keywords_of_the_sdk_pass(keyword: str) -> None:
-    comet_ml_login(**GOOD, **{keyword: "x"})
+def test_keywords_of_the_sdk_pass(keyword: str, value: Any) -> None:
+    comet_ml_login(**GOOD, **{keyword: value})
 
 
 def test_known_keywords_pass_without_asking_the_sdk(monkeypatch: pytest.MonkeyPatch) -> None:

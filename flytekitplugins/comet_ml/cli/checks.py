@@ -26,6 +26,7 @@ from ..link import CometLink
 from ..log import logger
 from ..options import Options
 from ..session.server import COMET_HOSTS, COMET_SERVICE
+from ..shown import name_of, shown
 
 # An execution's name as Flyte makes them up.
 _EXECUTION = "a" + "bcdfghjklmnpqrstvwx"
@@ -97,9 +98,9 @@ def _experiment(link: CometLink, start: bool) -> str:
 
 def _secret(secret: Any) -> str:
     if not isinstance(secret, Secret):
-        return f"none requested; {getattr(secret, '__qualname__', type(secret).__name__)!r} is called in the pod"
-    version = f", version {secret.group_version!r}" if secret.group_version else ""
-    return f"group {secret.group!r}, key {secret.key!r}{version}; the decorator requests it"
+        return f"none requested; {name_of(secret)} is called in the pod"
+    version = f", version {shown(secret.group_version)}" if secret.group_version else ""
+    return f"group {shown(secret.group)}, key {shown(secret.key)}{version}; the decorator requests it"
 
 
 # The link
@@ -196,8 +197,8 @@ def _examine_key(found: Report, task: PythonTask[Any], link: CometLink) -> None:
         return
     if not is_legal_key(key):
         found.problems.append(
-            f"Comet refuses experiment_key={key!r}: a key is 32 to 50 ASCII letters and digits; this one has "
-            f"{len(key)} characters."
+            f"Comet refuses experiment_key={shown(key, experiment_key=True)}: a key is 32 to 50 ASCII letters and "
+            f"digits; this one has {len(key)} characters."
         )
     found.notes.append("All nodes, attempts and executions log to this one experiment, since it has an experiment_key.")
 
@@ -207,7 +208,8 @@ def _examine_options(found: Report, options: Options) -> None:
     override = keywords.get("url_override")
     if override and urlsplit(str(override)).netloc != urlsplit(link.host).netloc:
         found.problems.append(
-            f"The link leads to host={link.host!r}, but the data goes to url_override={override!r}: set only `host`."
+            f"The link leads to host={link.host!r}, but the data goes to url_override={shown(override)}: set only "
+            "`host`."
         )
     if keywords.get("api_key"):
         found.problems.append(

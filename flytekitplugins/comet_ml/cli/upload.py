@@ -15,8 +15,8 @@ from flytekit import FlyteContextManager
 from ..archives.archive import read_archive
 from ..archives.upload import Sent, Uploader, settings_in_force
 from ..errors import ArchiveError, CometTrackingError, InvalidOptionError
-from ..options import web_address
 from ..session.server import URL_OVERRIDE
+from ..web_address import web_address
 
 
 @click.command("upload")

@@ -1,4 +1,4 @@
-"""With what right: from the decorator's secret to the API key, in a pod."""
+"""From the decorator's secret to the API key, in a pod."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flytekit import Secret
+from flytekit.exceptions.user import FlyteRecoverableException
 
+from ..credentials import checked_api_key, failure
+from ..decorated import FlyteSecret
 from ..errors import APIKeyError
+from ..shown import name_of, shown
 
 _SHORTEST_SECRET = 8
 
@@ -25,7 +29,11 @@ def secrets_of_the_pod(environ: Mapping[str, str]) -> frozenset[str]:
     return frozenset(value for value in values if len(value) >= _SHORTEST_SECRET)
 
 
-def read_api_key(secret: Secret | Callable[[], str], secrets: Any, environ: Mapping[str, str]) -> str:
+class RecoverableAPIKeyError(APIKeyError, FlyteRecoverableException):  # type: ignore[misc]
+    """No API key came out of a callable that asks for another attempt: Flyte makes one."""
+
+
+def read_api_key(secret: FlyteSecret | Callable[[], str], secrets: Any, environ: Mapping[str, str]) -> str:
     """The API key.
 
     Args:
@@ -38,20 +46,22 @@ def read_api_key(secret: Secret | Callable[[], str], secrets: Any, environ: Mapp
 
     Raises:
         APIKeyError: If there is no key, or what there is can't be one. The message names the secret, never its value.
+        RecoverableAPIKeyError: If a callable raised flytekit's `FlyteRecoverableException`.
     """
     if isinstance(secret, Secret):
         name = _description(secret)
-        value = _flyte_secret(secret, name, secrets, environ)
-    else:
-        name = f"the callable {getattr(secret, '__qualname__', type(secret).__name__)!r}"
-        value = secret()
-    if not isinstance(value, str):
-        raise APIKeyError(
-            f"comet_ml_login: {name} gave a {type(value).__name__} where the Comet API key, a string, is expected."
-        )
-    if not value.strip():
-        raise APIKeyError(f"comet_ml_login: {name} is empty; it must hold the Comet API key.")
-    return value.strip()
+        return checked_api_key(_flyte_secret(secret, name, secrets, environ), name)
+    name = f"the callable {name_of(secret)}"
+    return checked_api_key(_called(secret, name), name)
+
+
+def _called(secret: Any, name: str) -> object:
+    try:
+        return secret()
+    except Exception as error:
+        problem, again = failure(name, error), isinstance(error, FlyteRecoverableException)
+    # Here, where it does not carry the callable's own: the key can be in that one's message and variables.
+    raise RecoverableAPIKeyError(problem) if again else APIKeyError(problem)
 
 
 def _flyte_secret(secret: Secret, name: str, secrets: Any, environ: Mapping[str, str]) -> object:
@@ -79,4 +89,4 @@ def _description(secret: Secret) -> str:
         "group_version": secret.group_version,
         "env_var": getattr(secret, "env_var", None),
     }
-    return f"Secret({', '.join(f'{name}={value!r}' for name, value in parts.items() if value)})"
+    return f"Secret({', '.join(f'{name}={shown(value)}' for name, value in parts.items() if value)})"

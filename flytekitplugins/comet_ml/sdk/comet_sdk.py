@@ -11,6 +11,7 @@ from typing import Any
 
 from ..errors import InvalidOptionError
 from ..log import logger
+from ..shown import shown, without_api_keys
 from . import constructors, patches, running_experiment
 from .call import Call
 from .protocols import Experiment, StoredExperiment
@@ -93,7 +94,8 @@ class CometSDK:
                     config[key]
                 except Exception as error:  # everett's, which is no dependency of ours
                     raise InvalidOptionError(
-                        f"comet_ml_login: {name}={settings[name]!r} is no value of the Comet setting {key!r}: {error}"
+                        f"comet_ml_login: {name}={shown(settings[name])} is no value of the Comet setting {key!r}: "
+                        f"{without_api_keys(str(error))}"
                     ) from None
 
     def named_server(self, environ: Mapping[str, str], *, directory: str | None = None) -> str | None:

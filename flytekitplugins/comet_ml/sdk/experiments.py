@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..log import logger
-from .keywords import EXPERIMENT_CONFIG_ARGUMENTS
+from .arguments import EXPERIMENT_CONFIG_ARGUMENTS
 from .protocols import Experiment
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 
 from ..errors import APIKeyRejectedError, CometTrackingError, ExperimentRefusedError, WorkspaceAccessError
+from ..shown import shown
 
 # Codes in the JSON body of a refusal (`comet_ml.exceptions`).
 _API_KEY_NOT_REGISTERED = 90212
@@ -45,8 +46,9 @@ def refusal(error: BaseException, *, server: str, workspace: str, project_name: 
         or status == 403
     ):
         return WorkspaceAccessError(
-            f"Comet at {server} does not let this API key write to workspace {workspace!r}, project {project_name!r}. "
-            "Check the spelling of `workspace`, and that the key's owner is a member who may create experiments."
+            f"Comet at {server} does not let this API key write to workspace {shown(workspace)}, project "
+            f"{shown(project_name)}. Check the spelling of `workspace`, and that the key's owner is a member "
+            "who may create experiments."
         )
     if status == 400 or _is(
         error,
@@ -59,8 +61,8 @@ def refusal(error: BaseException, *, server: str, workspace: str, project_name: 
         "ExperimentAlreadyUploaded",
     ):
         return ExperimentRefusedError(
-            f"Comet at {server} refused to start the experiment in workspace {workspace!r}, project "
-            f"{project_name!r}: {error}"
+            f"Comet at {server} refused to start the experiment in workspace {shown(workspace)}, project "
+            f"{shown(project_name)}: {error}"
         )
     return None
 

@@ -9,8 +9,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from ..sdk.arguments import settings_of
 from ..sdk.comet_sdk import CometSDK
-from ..sdk.keywords import settings_of
 from ..sdk.redaction import SDKLogFilter
 from ..sdk.settings import SettingsLayer
 

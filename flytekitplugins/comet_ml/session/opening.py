@@ -7,10 +7,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..sdk import http
+from ..sdk.arguments import settings_of
 from ..sdk.call import Call
 from ..sdk.comet_sdk import CometSDK
 from ..sdk.experiments import is_offline, is_resumed, silence_state
-from ..sdk.keywords import settings_of
 from ..sdk.protocols import Experiment
 from ..sdk.redaction import SDKLogFilter, masked, spellings
 from ..sdk.sending import SHORT_TIMEOUTS, be_patient

@@ -9,8 +9,8 @@ from typing import Any, Literal, Protocol
 from ..inputs.report import InputReport, OutputReport
 from ..keys.experiment_key import Scope
 from ..names import Status
+from ..sdk.arguments import EXPERIMENT_CONFIG_ARGUMENTS
 from ..sdk.experiments import arguments_of_config
-from ..sdk.keywords import EXPERIMENT_CONFIG_ARGUMENTS
 
 Mode = Literal["online", "offline", "disabled"]
 """Whether an experiment is sent, written to an archive, or takes every call and does nothing."""

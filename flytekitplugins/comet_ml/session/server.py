@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..sdk.arguments import settings_of
 from ..sdk.comet_sdk import CometSDK
-from ..sdk.keywords import settings_of
 from ..sdk.settings import rendered, variable
 
 COMET_HOSTS = frozenset({"comet.com", "www.comet.com", "comet.ml", "www.comet.ml"})

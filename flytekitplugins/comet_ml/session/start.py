@@ -17,6 +17,7 @@ from ..sdk.protocols import Experiment
 from ..sdk.redaction import SDKLogFilter, masked
 from ..sdk.sending import run_within
 from ..sdk.settings import SettingsLayer
+from ..shown import shown
 from .life_cycle import Deadline
 from .plan import Mode, SessionPlan
 from .server import server_of
@@ -95,8 +96,8 @@ class Starter:
             return
         if not self._sdk.is_valid_experiment_key(key) or not key.isascii():
             raise InvalidExperimentKeyError(
-                f"comet_ml_login: Comet refuses experiment_key={key!r}: a key is 32 to 50 ASCII letters and digits; "
-                f"this one has {len(key)} characters."
+                f"comet_ml_login: Comet refuses experiment_key={shown(key, experiment_key=True)}: a key is 32 to 50 "
+                f"ASCII letters and digits; this one has {len(key)} characters."
             )
 
     def _unavailable(self, cause: BaseException) -> Experiment:
