@@ -7,23 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from .options import Options
+    from .options import FlyteSecret, Options
     from .session.plan import SessionPlan
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
-
-
-class FlyteSecret(Protocol):
-    """A secret of Flyte: `flytekit.Secret`, or `flyte.Secret` of Flyte 2."""
-
-    @property
-    def key(self) -> Any:
-        """Name of the secret."""
-
-    @property
-    def group(self) -> Any:
-        """Group of the secret, if it has one."""
 
 
 class TrackedFunction(Protocol[P, R_co]):

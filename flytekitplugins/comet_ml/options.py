@@ -6,10 +6,9 @@ import dataclasses
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from .argument_names import did_you_mean
-from .decorated import FlyteSecret
 from .errors import InvalidOptionError
 from .keys.experiment_key import SCOPES, Scope, is_legal_key
 from .link import CometLink, problem_of_page
@@ -21,6 +20,18 @@ from .shown import name_of, shown
 from .web_address import web_address
 
 _ADDRESSES = ("comet.com/", "comet.ml/", "www.")
+
+
+class FlyteSecret(Protocol):
+    """A secret of Flyte: `flytekit.Secret`, or `flyte.Secret` of Flyte 2."""
+
+    @property
+    def key(self) -> Any:
+        """Name of the secret."""
+
+    @property
+    def group(self) -> Any:
+        """Group of the secret, if it has one."""
 
 
 @dataclass(frozen=True, kw_only=True)

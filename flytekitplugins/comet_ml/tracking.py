@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from . import generation, names
 from .argument_names import explained
-from .decorated import FlyteSecret, P, R_co, Surroundings, TaskT, TrackedFunction
+from .decorated import P, R_co, Surroundings, TaskT, TrackedFunction
 from .keys import experiment_key as keys
 from .link import CometLink
-from .options import Options
+from .options import FlyteSecret, Options
 from .sdk import autologging
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from flytekit import Secret
 from flytekit.exceptions.user import FlyteRecoverableException
 
 from ..credentials import checked_api_key, failure
-from ..decorated import FlyteSecret
 from ..errors import APIKeyError
+from ..options import FlyteSecret
 from ..shown import name_of, shown
 
 _SHORTEST_SECRET = 8
