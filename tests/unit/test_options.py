@@ -192,3 +192,9 @@ def test_all_errors_have_one_base_class() -> None:
     assert issubclass(InvalidOptionError, CometTrackingError)
     assert issubclass(InvalidOptionError, ValueError)
     assert issubclass(InvalidOptionError, TypeError)
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("inf"), True, "30"])
+def test_a_grace_period_that_is_no_number_of_seconds_is_refused(seconds: Any) -> None:
+    with pytest.raises(InvalidOptionError, match="`grace_period` must be a number of seconds greater than 0"):
+        comet_ml_login(project_name="p", workspace="w", secret=lambda: "k", grace_period=seconds)
