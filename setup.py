@@ -28,7 +28,10 @@ setup(
     extras_require={"flyte2": ["flyte>=2.12"]},
     # flytekit loads what is named here when it is imported, and so before flyte-migrate, which otherwise puts an empty
     # `flytekitplugins` in the place of ours.
-    entry_points={"flytekit.plugins": ["comet_ml=flytekitplugins.comet_ml"]},
+    entry_points={
+        "flytekit.plugins": ["comet_ml=flytekitplugins.comet_ml"],
+        "console_scripts": ["comet-flyte=flytekitplugins.comet_ml.cli:main"],
+    },
     classifiers=[
         "Intended Audience :: Developers",
         "Intended Audience :: Science/Research",

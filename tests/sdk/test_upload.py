@@ -16,6 +16,7 @@ from flytekitplugins.comet_ml.cli import main
 from tests.support.canary import CANARY
 from tests.support.comet_server import Answer, CometServer, Request
 from tests.support.offline_runs import KEY, Sender, archived, losses, once, partly_delivered, points_of, wait_until
+from tests.support.written_archives import metric, write
 
 OTHER_KEY = "fedcba9876543210fedcba9876543210"
 
@@ -171,6 +172,7 @@ def test_metrics_that_the_server_refuses_are_a_failure_although_the_sdk_reports_
     assert len(upload.err) == 1
     assert upload.err[0].startswith(f"{archive}: not sent: was not taken whole")
     assert "500" in upload.err[0]
+    assert "Keep the archive, and send it again" in upload.err[0]
     assert sender.send(archive).status == 0
     assert points_of(comet.only_experiment) == once(range(100))
     assert len(comet.only_experiment.uploads) == 1
@@ -200,6 +202,55 @@ def test_metrics_that_the_sdk_leaves_out_are_a_failure(sender: Sender, comet: Co
     upload = sender.send(path)
     assert upload.status == 1
     assert "was not taken whole: An invalid metric message has been detected" in upload.err[0]
+
+
+# What is left out
+
+
+def test_an_archive_with_damaged_messages_is_sent_but_for_these_and_must_be_kept(
+    sender: Sender, comet: CometServer, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "a.zip", [metric("loss", 1), "{", metric("loss", 2, step=1)])
+    for _ in range(2):
+        upload = sender.send(path)
+        assert (upload.status, upload.out) == (1, [])
+        (line,) = upload.err
+        assert line.startswith(f"{path}: not sent whole: 1 of its messages are cut off or without their file.")
+        assert "Keep the archive" in line
+        assert f"{comet.url}/my-team/digits/{KEY}" in line
+    assert points_of(comet.only_experiment) == {(0, 1): 1, (1, 2): 1}
+
+
+def test_a_whole_copy_of_an_archive_that_lacked_a_file_brings_the_file(
+    sender: Sender, comet: CometServer, tmp_path: Path
+) -> None:
+    whole = archived(tmp_path / "raw", lambda experiment: experiment.log_asset_data("content", name="notes.txt"))
+    lacking = tmp_path / "lacking.zip"
+    with zipfile.ZipFile(whole) as archive, zipfile.ZipFile(lacking, "w") as copy:
+        for name in ("experiment.json", "messages.json"):
+            copy.writestr(name, archive.read(name))
+    assert sender.send(lacking).status == 1
+    assert comet.only_experiment.assets == {}
+    upload = sender.send(whole)
+    assert upload.status == 0
+    assert [asset["fileName"] for asset in comet.only_experiment.assets.values()] == ["notes.txt"]
+    assert upload.out[0].endswith("The archive can be deleted.")
+
+
+def test_an_archive_of_which_only_a_sample_is_sent_must_be_kept(
+    sender: Sender, comet: CometServer, tmp_path: Path
+) -> None:
+    archive = archived(tmp_path / "raw", losses(range(100)))
+    upload = sender.send(archive, COMET_OFFLINE_SAMPLING_SIZE="10")
+    assert (upload.status, upload.out) == (1, [])
+    assert "COMET_OFFLINE_SAMPLING_SIZE keeps 90 values of its metrics from being sent. Keep" in upload.err[0]
+    assert sender.send(archive).status == 0
+    assert points_of(comet.only_experiment) == once(range(100))
+
+
+def test_a_setting_that_leaves_nothing_out_is_no_failure(sender: Sender, comet: CometServer, tmp_path: Path) -> None:
+    archive = archived(tmp_path / "raw", losses(range(3)))
+    assert sender.send(archive, COMET_OFFLINE_SAMPLING_SIZE="10").status == 0
 
 
 def test_every_value_of_a_metric_is_sent_however_many_there_are(
@@ -335,9 +386,9 @@ def test_files_that_cannot_be_sent_are_refused_with_the_reason_in_one_line_each(
         cut_off: "is damaged",
         of_a_newer_sdk: "holds what comet-ml",
     }
-    paths = [tmp_path / f"{write.__name__}.zip" for write in reasons]
-    for write, path in zip(reasons, paths, strict=True):
-        write(path)
+    paths = [tmp_path / f"{make.__name__}.zip" for make in reasons]
+    for make, path in zip(reasons, paths, strict=True):
+        make(path)
     upload = sender.send(*paths)
     assert (upload.status, upload.out) == (1, [])
     assert len(upload.err) == len(paths)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import zipfile
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,36 +16,7 @@ from flytekitplugins.comet_ml.errors import ArchiveError
 from hypothesis import given
 from hypothesis import strategies as st
 
-KEY = "0123456789abcdef0123456789abcdef"
-
-
-def message(kind: str, **payload: Any) -> Message:
-    return Message(json.dumps({"type": kind, "payload": payload}), kind, payload)
-
-
-def metric(name: str, value: Any, step: int | None = 0, time: int = 1, context: str | None = None) -> Message:
-    payload = {"metricName": name, "metricValue": value, "step": step, "epoch": None}
-    return message("metric_msg", metric=payload, local_timestamp=time, context=context)
-
-
-def output(text: str, stderr: bool = False) -> Message:
-    return message("standard_output", output=text, stderr=stderr)
-
-
-def asset(key: str) -> Message:
-    return message("file_upload", additional_params={"assetId": key}, file_path=f"tmp{key}")
-
-
-def write(path: Path, messages: Iterable[Message | str], files: Mapping[str, str] | None = None) -> Path:
-    with zipfile.ZipFile(path, "w") as archive:
-        metadata = {"offline_id": KEY, "workspace": "my-team", "project_name": "digits", "resume_strategy": "create"}
-        archive.writestr("experiment.json", json.dumps({**metadata, "start_time": 1, "stop_time": 2, "tags": []}))
-        lines = [line if isinstance(line, str) else line.text for line in messages]
-        archive.writestr("messages.json", "".join(f"{line}\n" for line in lines))
-        for name, content in (files or {}).items():
-            archive.writestr(name, content)
-    return path
-
+from tests.support.written_archives import KEY, asset, message, metric, output, write
 
 # Reading
 
@@ -98,6 +68,11 @@ def test_a_line_that_is_no_message_is_left_out_and_counted(tmp_path: Path, line:
     archive = read_archive(write(tmp_path / "a.zip", [metric("loss", 1), line]))
     assert archive.damaged == 1
     assert len(list(archive.messages())) == 1
+
+
+def test_an_archive_of_which_no_line_can_be_read_is_damaged_and_not_empty(tmp_path: Path) -> None:
+    with pytest.raises(ArchiveError, match=r"is damaged \(none of its 2 messages can be read\)"):
+        read_archive(write(tmp_path / "a.zip", ["{", "["]))
 
 
 def test_an_archive_in_which_nothing_was_logged_is_empty(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import yaml
 from click.testing import CliRunner
 from flytekitplugins.comet_ml import CometLink
 from flytekitplugins.comet_ml.cli import main
-from flytekitplugins.comet_ml.cli.config import platform_config
+from flytekitplugins.comet_ml.cli.config import chart_values, platform_config
 from flytekitplugins.comet_ml.cli.templates import LINK_TYPES
 from flytekitplugins.comet_ml.keys.experiment_key import SCOPES
 
@@ -66,6 +66,48 @@ def test_helm_gives_back_what_was_escaped_for_it(resolver: str | None) -> None:
         # Charts write the values as YAML again, on lines of another length, before Helm reads them as a template.
         again = yaml.safe_dump(yaml.safe_load(escaped), width=40)
         assert yaml.safe_load(through_helm(again)) == yaml.safe_load(through_helm(escaped))
+
+
+# The charts of Flyte v1.16.8: where their values have the platform's configuration.
+CHARTS = {"flyte-binary": ("configuration", "inline"), "flyte-core": ("configmap", "task_logs")}
+
+
+def rendered_by_chart(values: str, chart: str) -> Any:
+    """The configuration that the chart makes of its values: `tpl` of the section as YAML, in Helm's own layout."""
+    section = yaml.safe_load(values)
+    for name in CHARTS[chart]:
+        assert list(section) == [name]
+        section = section[name]
+    return yaml.safe_load(through_helm(yaml.safe_dump(section, width=80)))
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+@pytest.mark.parametrize("resolver", [None, PAGE])
+def test_a_chart_makes_of_its_values_what_config_prints(chart: str, resolver: str | None) -> None:
+    for size in (1, 2, 4):
+        for sections in itertools.combinations(SECTIONS, size):
+            values = chart_values(chart, resolver=resolver, sections=sections)
+            expected = platform_config(resolver=resolver, sections=sections)
+            assert rendered_by_chart(values, chart) == yaml.safe_load(expected)
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+def test_the_comments_of_a_values_file_say_what_to_do_with_it(chart: str) -> None:
+    comments = "\n".join(line for line in chart_values(chart).splitlines() if line.startswith("#"))
+    assert f"helm upgrade RELEASE flyteorg/{chart}" in comments
+    assert "Helm merges sections, and replaces lists" in comments
+    assert "kubectl rollout restart deployment" in comments
+    # Not even a comment may have braces, for those who render their values files themselves.
+    assert "{" not in comments
+
+
+def test_config_prints_a_chart_s_values() -> None:
+    result = CliRunner().invoke(main, ["config", "--chart", "flyte-core", "--section", "ray", "--resolver", PAGE])
+    assert result.output == chart_values("flyte-core", resolver=PAGE, sections=("ray",))
+
+
+def test_a_chart_that_there_is_not_is_refused() -> None:
+    assert "'flyte-binary', 'flyte-core'" in refused("config", "--chart", "flyte")
 
 
 def test_the_order_and_number_of_sections_do_not_matter() -> None:

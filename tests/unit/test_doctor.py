@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
+import textwrap
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -124,6 +128,55 @@ def test_the_nodes_are_told_apart_by_what_their_link_can_be() -> None:
     assert "train.pipeline n3: direct link" in output
 
 
+def test_nodes_in_conditionals_are_seen_in_every_case() -> None:
+    branches = """
+@workflow
+def chosen(n: int) -> int:
+    return (
+        conditional("size")
+        .if_(n > 3).then(train(n=n))
+        .elif_(n > 2).then(part(n=n))
+        .elif_(n > 1).then(train(n=n))
+        .else_().fail("too small")
+    )
+"""
+    output = examined("from flytekit import conditional\n" + NODES + branches).output
+    assert "train.chosen n0-0-n0 (conditional): needs the resolver page" in output
+    assert "train.chosen n0-0-n1-0-n0 (conditional): needs the resolver page" in output
+    assert "train.chosen n0-0-n2 (conditional): needs the resolver page" in output
+
+
+@pytest.mark.newest
+def test_the_handler_of_a_workflow_s_failure_is_a_node() -> None:
+    handler = """
+@task
+@track
+def clean_up(n: int) -> None: ...
+
+@workflow(on_failure=clean_up)
+def careful(n: int) -> int:
+    return train(n=n)
+"""
+    result = examined(PLAIN + handler)
+    assert re.search(r"train\.careful \w+ \(failure node\): direct link", result.output)
+
+
+def test_a_map_task_in_a_conditional_in_a_sub_workflow_is_seen() -> None:
+    source = """
+from flytekit import conditional
+
+@workflow
+def inner(n: int) -> List[int]:
+    return conditional("size").if_(n > 3).then(map_task(train)(n=[1, 2])).else_().fail("too small")
+
+@workflow
+def outer(n: int) -> List[int]:
+    return inner(n=n)
+"""
+    output = examined(PLAIN + source).output
+    assert "train.outer n0-0-n0-0-n0-0-n<index> (conditional, map task): needs the resolver page" in output
+
+
 def test_with_scope_execution_every_node_has_the_direct_link() -> None:
     output = examined(NODES.replace("@track", "@comet_ml_login(**OPTIONS, scope='execution')")).output
     assert "one experiment for the whole execution" in output
@@ -197,6 +250,32 @@ def test_a_lambda_cannot_be_registered() -> None:
     assert result.exit_code == 1
 
 
+def test_a_task_that_stands_only_in_a_class_body_cannot_run_in_a_pod() -> None:
+    result = examined(PLAIN + "class Steps:\n" + textwrap.indent(PLAIN.replace("def train", "def hidden"), "    "))
+    assert "train.hidden\n" in result.output
+    assert "It cannot run in a pod: 'hidden' is no name of the module 'train'" in result.output
+    assert "2 tasks, 1 problem." in result.output
+    assert result.exit_code == 1
+
+
+def test_a_task_that_is_also_at_the_top_level_can_run_in_a_pod() -> None:
+    source = "class Steps:\n" + textwrap.indent(PLAIN, "    ") + "train = Steps.train\n"
+    assert examined(source).exit_code == 0
+
+
+def test_a_task_that_is_made_in_a_function_cannot_run_in_a_pod() -> None:
+    source = "def work(n: int) -> int: return n\ndef make(): return task(track(work))\nsteps = [make()]\n"
+    result = examined(source)
+    assert "the pod looks for the name 'work' in the module 'train', and finds something else" in result.output
+    assert result.exit_code == 1
+
+
+def test_of_two_tasks_with_one_name_the_one_that_is_hidden_is_a_problem() -> None:
+    result = examined(PLAIN + PLAIN)
+    assert result.output.count("It cannot run in a pod") == 1
+    assert result.exit_code == 1
+
+
 @pytest.mark.parametrize("kind", ["task", "dynamic"])
 def test_both_orders_are_seen(kind: str) -> None:
     below = f"@{kind}\n@track\ndef train(n: int) -> int:\n    return n\n"
@@ -217,6 +296,59 @@ def test_a_decorated_function_without_a_task_is_named() -> None:
     output = examined(PLAIN + "@track\ndef alone(n: int) -> int:\n    return n\n").output
     assert "train.alone is decorated, but no task is made of it" in output
     assert "train.train is decorated, but" not in output
+
+
+# Many tasks
+
+
+def many(number: int) -> str:
+    return "".join(PLAIN.replace("train", f"train_{i}") for i in range(number)) + options("experiment_key='x'", "bad")
+
+
+def test_many_tasks_are_a_line_each_with_details_of_the_problems() -> None:
+    output = examined(many(300)).output
+    rows = [line for line in output.splitlines() if line.startswith("train.")]
+    assert len(rows) == 302  # the one with the problem has a row and its details
+    assert re.search(r"^train\.train_7 +my-team/digits +attempt +in no workflow +good$", output, re.MULTILINE)
+    assert "Comet refuses experiment_key='x'" in output
+    assert len(output.splitlines()) < 330
+    assert "301 tasks, 1 problem." in output
+
+
+def test_verbose_describes_every_task() -> None:
+    Path("train.py").write_text(HEADER + many(10))
+    output = CliRunner().invoke(main, ["doctor", "--verbose", "train"]).output
+    assert output.count("an experiment for every attempt of every node") == 10
+    assert "in no workflow         good" not in output
+
+
+# For scripts
+
+
+def as_json(source: str, target: str = "train") -> tuple[int, Any]:
+    Path("train.py").write_text(HEADER + source)
+    result = CliRunner().invoke(main, ["doctor", "--json", target])
+    return result.exit_code, json.loads(result.stdout)
+
+
+def test_json_has_everything_that_ci_needs_and_nothing_else_is_printed() -> None:
+    code, found = as_json("print('imported')\n" + NODES)
+    (train,) = found["tasks"]
+    assert (code, found["good"], found["failures"]) == (0, True, [])
+    assert (train["name"], train["scope"], train["problems"]) == ("train.train", "attempt", [])
+    assert {"workflow": "train.part", "node_id": "n0", "kind": "plain", "direct_link": True} in train["nodes"]
+    kinds = {(node["node_id"], node["kind"], node["direct_link"]) for node in train["nodes"]}
+    assert ("n1-0-n<index>", "map task", False) in kinds
+    assert found["versions"]["flytekitplugins-comet-ml"] == version("flytekitplugins-comet-ml")
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [(options("experiment_key='x'"), "train"), ("1 / 0\n", "train"), (PLAIN, "train:trian"), ("", "train")],
+)
+def test_json_of_what_is_wrong_is_json_too(source: str, target: str) -> None:
+    code, found = as_json(source, target)
+    assert (code, found["good"]) == (1, False)
 
 
 # Which module
@@ -242,6 +374,42 @@ def test_of_a_package_all_modules_are_checked() -> None:
     result = doctor("my_project")
     assert "my_project.training.train" in result.output
     assert "my_project.steps.training.train" in result.output
+
+
+def test_of_a_package_a_module_that_cannot_be_imported_is_a_problem_beside_the_others() -> None:
+    Path("my_project").mkdir()
+    Path("my_project/__init__.py").write_text("")
+    Path("my_project/broken.py").write_text("1 / 0\n")
+    Path("my_project/training.py").write_text(HEADER + PLAIN)
+    result = doctor("my_project")
+    assert "my_project.training.train" in result.output
+    assert "The module 'my_project.broken' cannot be imported" in result.output
+    assert "1 task, 1 problem." in result.output
+    assert result.exit_code == 1
+
+
+def test_of_a_directory_the_files_with_tasks_are_checked_and_no_script_is_run() -> None:
+    for place in ("src/my_project", "src/.hidden", "src/env/lib"):
+        Path(place).mkdir(parents=True)
+    Path("src/env/pyvenv.cfg").write_text("")
+    Path("src/my_project/__init__.py").write_text("")
+    Path("src/my_project/training.py").write_text(HEADER + PLAIN)
+    Path("src/train.py").write_text(HEADER + "from my_project.training import train as other\n" + PLAIN)
+    for script in ("src/setup.py", "src/.hidden/train2.py", "src/env/lib/train3.py"):
+        Path(script).write_text(f"import sys\nprint({script!r}, 'was run')\n")
+    for hidden in ("src/.hidden/train2.py", "src/env/lib/train3.py"):
+        Path(hidden).write_text("import flytekit\n1 / 0\n")
+    result = doctor("src")
+    assert "my_project.training.train\n" in result.output
+    assert "train.train\n" in result.output
+    assert "was run" not in result.output
+    assert "2 tasks, no problems." in result.output
+    assert result.exit_code == 0
+
+
+def test_the_current_directory_can_be_checked() -> None:
+    Path("train.py").write_text(HEADER + PLAIN)
+    assert "1 task, no problems." in doctor(".").output
 
 
 def test_a_file_in_a_package_has_its_dotted_name() -> None:
@@ -288,12 +456,30 @@ def test_a_module_that_there_is_not_is_an_error(target: str) -> None:
 
 def test_a_file_that_is_no_python_file_is_an_error() -> None:
     Path("notes").mkdir()
-    assert "notes/ is no Python file" in doctor("notes/").output
+    Path("notes/notes.txt").write_text("")
+    assert "notes/notes.txt is no Python file" in doctor("notes/notes.txt").output
+
+
+def test_a_directory_without_tasks_is_an_error() -> None:
+    Path("notes").mkdir()
+    assert "notes has no Python file that imports Flyte" in doctor("notes/").output
 
 
 def test_no_module_at_all_is_a_wrong_command_line() -> None:
     assert doctor(":train").exit_code == 2
     assert CliRunner().invoke(main, ["doctor"]).exit_code == 2
+
+
+def test_without_flytekit_it_says_that_it_needs_it() -> None:
+    script = (
+        "import sys; sys.modules['flytekit'] = None\n"
+        "from flytekitplugins.comet_ml.cli import main; main(['doctor', 'train'])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "Error: `doctor` is for tasks of Flyte 1, and needs flytekit, which is not installed here.\n"
+    )
 
 
 def test_the_help_shows_how() -> None:

@@ -142,6 +142,8 @@ def read_archive(path: Path) -> Archive:
                     others[str(message.payload.get("key"))] = message.payload.get("value")
                 elif message.type == "metric_msg":
                     metrics[name_of_metric(message)] += 1
+        if not types and damaged:
+            raise ArchiveError(f"is damaged (none of its {damaged} messages can be read). Copy or fetch it again.")
         if not types:
             raise ArchiveError("is an empty archive: nothing had been logged when it was written. Delete it.")
     return Archive(path, metadata, others, metrics, frozenset(types), damaged, digest.hexdigest())

@@ -17,21 +17,23 @@ from .archive import MESSAGES
 from .rescue import rescue
 
 
-def upload_command(archive: str, host: str | None = None) -> str:
+def upload_command(archive: str, host: str | None = None, python: str = "python") -> str:
     """The command that sends an archive.
 
     Args:
         archive: Path or address of the archive; a path may be a pattern of the shell.
         host: Address of the Comet service; None for Comet's own, or where the user's settings name it.
+        python: The interpreter, as the shell takes it.
     """
     return " ".join(
-        ["python -m flytekitplugins.comet_ml upload", *([f"--host {host}"] if host is not None else []), archive]
+        [f"{python} -m flytekitplugins.comet_ml upload", *([f"--host {host}"] if host is not None else []), archive]
     )
 
 
 DIRECTORY_SETTING = "COMET_OFFLINE_DIRECTORY"
 
-_LOCAL_DIRECTORY = ".cometml-runs"  # the SDK's default
+LOCAL_DIRECTORY = ".cometml-runs"
+"""Where the SDK puts archives by default, in the working directory."""
 
 Store = Callable[[str], str]
 """Puts a file to where it outlives the pod, and returns the address of that place."""
@@ -78,7 +80,7 @@ class OfflineArchives:
 
     def rescue(self, experiment: Any) -> None:
         """Write the archive of an experiment whose end does not come back."""
-        directory = Path(self._directory or os.environ.get(DIRECTORY_SETTING) or _LOCAL_DIRECTORY)
+        directory = Path(self._directory or os.environ.get(DIRECTORY_SETTING) or LOCAL_DIRECTORY)
         directory.mkdir(parents=True, exist_ok=True)
         path = rescue(experiment, directory)
         if path is not None:

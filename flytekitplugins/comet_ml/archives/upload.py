@@ -9,24 +9,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from ..deadline import within
 from ..errors import APIKeyError, APIKeyRejectedError, ArchiveError, UploadError
 from ..names import FLYTE_ARCHIVE_PREFIX, FLYTE_STATUS, CometState, mark_of, marked
-from ..sdk import refusals
 from ..sdk import upload as sdk_offline
 from ..sdk.comet_sdk import CometSDK
-from ..sdk.redaction import masked, spellings
 from .already_sent import Delivered, names_on_server, points_of, undelivered
-from .archive import Archive, ResumeStrategy, write_copy
-from .run_order import (
-    Standing,
-    names_that_stay,
-    of_one_node,
-    others_failed,
-    standing,
-    state_after,
-)
+from .archive import Archive, Message, ResumeStrategy, name_of_metric, write_copy
+from .run_order import Standing, names_that_stay, of_one_node, others_failed, standing, state_after
+from .server_errors import ServerErrors
 
 # The first request only asks whether the server is there and takes the key.
 _LITTLE_PATIENCE = {
@@ -36,7 +29,10 @@ _LITTLE_PATIENCE = {
     "COMET_HTTP_SESSION_RETRY_BACKOFF_FACTOR": "1",
 }
 
-_REASON_LENGTH = 300
+_FIRST_ANSWER_SECONDS, _ANSWER_SECONDS = 10.0, 60.0
+"""Timeouts are counted for each read, and a server can say when to ask again: this is by the clock."""
+
+_SAMPLE_SIZE = "COMET_OFFLINE_SAMPLING_SIZE"
 
 
 @dataclass(frozen=True)
@@ -48,12 +44,26 @@ class Sent:
         state: The experiment's state; None if the archive had been sent before.
         messages: How many messages were sent.
         delivered: How many were there already.
+        left_out: What of the archive was not sent, and why; empty if everything is there.
     """
 
     url: str
     state: CometState | None
     messages: int = 0
     delivered: int = 0
+    left_out: str = ""
+
+
+class _Upload(NamedTuple):
+    """What was handed to the SDK.
+
+    Attributes:
+        messages: How many messages.
+        sampled_out: How many values of metrics among them the SDK's setting made it leave out.
+    """
+
+    messages: int
+    sampled_out: int
 
 
 @dataclass(frozen=True)
@@ -85,19 +95,22 @@ class Uploader:
 
     def __init__(self, sdk: Any, directory: Path) -> None:
         self._sdk = sdk
-        self._settings = CometSDK.of(sdk)
         self._directory = directory
-        api_key = self._settings.setting("comet.api_key")
+        api_key = CometSDK.of(sdk).setting("comet.api_key")
         if not isinstance(api_key, str) or not api_key:
             raise APIKeyError(
                 "there is no Comet API key: set COMET_API_KEY, or run `comet login`, which saves it in ~/.comet.config."
             )
         self._api_key = api_key
-        self._secrets = spellings(api_key)
-        with sdk_offline.hearing_of_losses(self._secrets), self._understood():
+        self._errors = ServerErrors(CometSDK.of(sdk), api_key)
+        with sdk_offline.hearing_of_losses(self._errors.secrets), self._errors.understood():
+            # To make a client asks the server, too.
             with settings_in_force({n: value for n, value in _LITTLE_PATIENCE.items() if n not in os.environ}):
-                sdk.API(api_key=api_key, cache=False).get_account_details()
-            self._api = sdk.API(api_key=api_key, cache=False)
+                within(_FIRST_ANSWER_SECONDS, lambda: self._client().get_account_details())
+            self._api = within(_ANSWER_SECONDS, self._client)
+
+    def _client(self) -> Any:
+        return self._sdk.API(api_key=self._api_key, cache=False)
 
     def send(self, archive: Archive) -> Sent:
         """Send an archive, unless it was sent before; what the server has of it is not sent again.
@@ -117,40 +130,46 @@ class Uploader:
                 "comet-ml` and send it again."
             )
         mark = f"{FLYTE_ARCHIVE_PREFIX}{archive.digest[:16]}"
-        with sdk_offline.hearing_of_losses(self._secrets) as losses, self._understood(archive):
+        with sdk_offline.hearing_of_losses(self._errors.secrets) as losses, self._errors.understood(archive):
             before = self._before(archive.key)
             if before.others is not None and mark in before.others:
                 return Sent(before.stored.url, None)
             node, others = mark_of(archive.others), before.others
             known_of_it = None if others is None else of_one_node(others, node)
             where = standing(of_one_node(archive.others, node), known_of_it)
-            count = self._upload(archive, before, where, losses)
+            upload = self._upload(archive, before, where, losses)
             stored = self._before(archive.key).stored
             if stored is None:
                 raise UploadError("was sent, but Comet does not know the experiment. Send it again later.")
             state = self._finish(archive, before, where, stored)
             if losses:
                 raise UploadError(
-                    f"was not taken whole: {self._reason(losses[0])}. Send it again: what has arrived is not sent "
-                    "twice."
+                    f"was not taken whole: {self._errors.reason(losses[0])}. Keep the archive, and send it again: what "
+                    "has arrived is not sent twice."
                 )
-            stored.log_other(mark, archive.path.name)
-            return Sent(stored.url, state, count, sum(1 for _ in archive.messages()) - count)
+            left_out = _left_out(archive, upload)
+            if not left_out:
+                stored.log_other(mark, archive.path.name)
+            delivered = sum(1 for _ in archive.messages()) - upload.messages
+            return Sent(stored.url, state, upload.messages - upload.sampled_out, delivered, left_out)
 
     def _before(self, key: str) -> _Before:
+        return within(_ANSWER_SECONDS, lambda: self._known(key))
+
+    def _known(self, key: str) -> _Before:
         try:
             stored = self._sdk.APIExperiment(previous_experiment=key, api=self._api)
         except Exception as error:
             status = getattr(getattr(error, "response", None), "status_code", None)
             # Older servers answer 400.
-            if status == 404 or (status == 400 and not isinstance(self._refusal(error), APIKeyRejectedError)):
+            if status == 404 or (status == 400 and not isinstance(self._errors.refusal(error), APIKeyRejectedError)):
                 return _Before()
             raise
         others = {str(other["name"]): other.get("valueCurrent") for other in stored.get_others_summary() or ()}
         return _Before(stored, stored.get_state(), others)
 
-    def _upload(self, archive: Archive, before: _Before, where: Standing, losses: list[str]) -> int:
-        """Send what the server does not have, and return how many messages that were."""
+    def _upload(self, archive: Archive, before: _Before, where: Standing, losses: list[str]) -> _Upload:
+        """Send what the server does not have."""
         delivered, stop_time = Delivered(), None
         strategy: ResumeStrategy = "create"
         if before.stored is not None:
@@ -158,31 +177,41 @@ class Uploader:
             delivered = _delivered(before, archive, where)
             if where in ("earlier", "beside"):
                 stop_time = max(_number(archive.metadata.get("stop_time")), _number(before.stored.end_server_timestamp))
+        values = Counter[str]()
+
+        def messages() -> Iterator[Message]:
+            for message in undelivered(archive.messages(), delivered):
+                if message.type == "metric_msg":
+                    values[name_of_metric(message)[0]] += 1
+                yield message
+
         handle, name = tempfile.mkstemp(prefix=f"{archive.key}-", suffix=".zip", dir=self._directory)
         os.close(handle)
         copy = Path(name)
         try:
-            messages = undelivered(archive.messages(), delivered)
-            count = write_copy(archive, copy, messages=messages, resume_strategy=strategy, stop_time=stop_time)
-            with settings_in_force(self._all_metrics(archive)):
+            count = write_copy(archive, copy, messages=messages(), resume_strategy=strategy, stop_time=stop_time)
+            default, size = self._sample_sizes(values)
+            with settings_in_force({_SAMPLE_SIZE: str(size)} if size > default else {}):
                 done = sdk_offline.send(
                     copy, api_key=self._api_key, workspace=archive.workspace, project_name=archive.project_name
                 )
         finally:
             copy.unlink()
         if not done:
-            raise UploadError(f"was refused: {self._reason(losses[0] if losses else 'the SDK does not say why')}.")
-        return count
+            reason = self._errors.reason(losses[0] if losses else "the SDK does not say why")
+            raise UploadError(f"was refused: {reason}.")
+        return _Upload(count, sum(max(0, number - size) for number in values.values()))
 
-    def _all_metrics(self, archive: Archive) -> dict[str, str]:
-        """The setting by which the SDK sends every value of a metric, as an online run does, and not a sample."""
-        name, values = "COMET_OFFLINE_SAMPLING_SIZE", Counter[str]()
-        for (metric, _), count in archive.metrics.items():
-            values[metric] += count
-        most = max(values.values(), default=0)
-        if name in os.environ or most <= _number(self._settings.setting("comet.offline_sampling_size")):
-            return {}
-        return {name: str(most)}
+    def _sample_sizes(self, values: Mapping[str, int]) -> tuple[int, int]:
+        """How many values of each metric the SDK would send, and how many it shall.
+
+        An online run sends all of them: so does this, unless the user has set the size of a sample.
+
+        Args:
+            values: How many values there are to send, by the metric's name.
+        """
+        size = _number(CometSDK.of(self._sdk).setting("comet.offline_sampling_size"))
+        return size, size if _SAMPLE_SIZE in os.environ else max(size, *values.values(), 0)
 
     def _finish(self, archive: Archive, before: _Before, where: Standing, stored: Any) -> CometState:
         """Show how the run ended, and when it began."""
@@ -199,57 +228,6 @@ class Uploader:
             state = "crashed"
         stored.set_state(state)
         return state
-
-    # What goes wrong
-
-    @property
-    def _server(self) -> str:
-        override = self._settings.setting("comet.url_override")
-        server = override or self._settings.embedded_server(self._api_key) or "https://www.comet.com"
-        return str(server).removesuffix("/").removesuffix("/clientlib")
-
-    def _refusal(self, error: BaseException, archive: Archive | None = None) -> Exception | None:
-        workspace, project_name = (archive.workspace, archive.project_name) if archive else ("", "")
-        return refusals.refusal(
-            error, server=self._server, workspace=str(workspace or ""), project_name=str(project_name or "")
-        )
-
-    @contextmanager
-    def _understood(self, archive: Archive | None = None) -> Iterator[None]:
-        """Turn exceptions of the SDK into errors that name the server and the remedy, and never the API key."""
-        try:
-            yield
-            return
-        except (ArchiveError, UploadError):
-            raise
-        except Exception as error:
-            problem = self._problem(error, archive)
-        # Outside of the handler: the SDK's exception can carry the API key, and must not become the context of ours.
-        raise problem
-
-    def _problem(self, error: Exception, archive: Archive | None) -> Exception:
-        refusal = self._refusal(error, archive)
-        if isinstance(refusal, APIKeyRejectedError):
-            return APIKeyRejectedError(
-                f"Comet at {self._server} rejected the API key: set COMET_API_KEY to a current key of that server "
-                "(Comet: Account Settings > API Keys), or name the key's server with --host."
-            )
-        if refusal is not None and archive is not None:
-            return type(refusal)(masked(str(refusal), self._secrets))
-        reason = self._reason(refusals.described(error))
-        if refusals.is_unreachable(error):
-            return UploadError(
-                f"Comet at {self._server} cannot be reached ({reason}). Check the address (--host) and the network, "
-                "and send it again."
-            )
-        return UploadError(
-            f"Comet at {self._server} did not take it ({reason}). Send it again: what has arrived is not sent twice."
-        )
-
-    def _reason(self, text: str) -> str:
-        """The first line of a text, without the API key and not too long."""
-        line = masked(text.strip().partition("\n")[0], self._secrets).rstrip(".")
-        return line if len(line) <= _REASON_LENGTH else f"{line[:_REASON_LENGTH]}..."
 
 
 @contextmanager
@@ -284,6 +262,16 @@ def _delivered(before: _Before, archive: Archive, where: Standing) -> Delivered:
         others=names_that_stay(where, others, archive.status),
         parameters=frozenset(str(parameter["name"]) for parameter in parameters or ()),
     )
+
+
+def _left_out(archive: Archive, upload: _Upload) -> str:
+    """What of an archive has not arrived, in words."""
+    found = []
+    if archive.damaged:
+        found.append(f"{archive.damaged} of its messages are cut off or without their file")
+    if upload.sampled_out:
+        found.append(f"{_SAMPLE_SIZE} keeps {upload.sampled_out} values of its metrics from being sent")
+    return ", and ".join(found)
 
 
 def _number(value: Any) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import ipaddress
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,10 +12,10 @@ from urllib.parse import urlsplit
 from flytekit import Secret
 from flytekit.configuration import ImageConfig, SerializationSettings
 from flytekit.core.base_task import PythonTask
-from flytekit.core.context_manager import FlyteEntities
-from flytekit.core.workflow import WorkflowBase
+from flytekit.core.python_auto_container import DefaultTaskResolver
 
 from ..flyte1.registration import TemplateConfig
+from ..flyte1.workflow_nodes import NodeOfTask
 from ..keys.experiment_key import (
     derive_execution_key,
     derive_experiment_key,
@@ -44,33 +45,44 @@ class Report:
 
     Attributes:
         name: The task's name.
+        link: Its link.
+        nodes: Its nodes in the workflows that were imported.
         facts: Pairs of a label and lines of text.
         problems: What is wrong: it fails, or does not do what its options say.
         notes: What one should know.
+        secret: Which secret it asks for.
+        server: The server that its pods talk to.
     """
 
     name: str
+    link: CometLink
+    nodes: list[NodeOfTask]
     facts: list[tuple[str, list[str]]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    secret: str = ""
+    server: str = ""
 
 
-def report(task: PythonTask[Any], template: TemplateConfig) -> Report:
+def report(task: PythonTask[Any], template: TemplateConfig, nodes: list[NodeOfTask]) -> Report:
     """Examine a task. Nothing is sent, and no secret is read.
 
     Args:
         task: The decorated task.
         template: What the decorator put on it.
+        nodes: Its nodes in the workflows that were imported.
     """
-    found = Report(task.name)
-    _examine_template(found, task, template)
     link, options = template.link, template.options
+    found = Report(task.name, link, nodes)
+    found.secret, found.server = _secret(options.secret), server(link.host, options.login_kwargs)
+    _examine_template(found, task, template)
+    _examine_place(found, task)
     found.facts += [
         ("experiment", [_experiment(link, options.start)]),
         ("link", _link(link)),
-        ("nodes", _nodes(task, link)),
-        ("secret", [_secret(options.secret)]),
-        ("server", [server(link.host, options.login_kwargs)]),
+        ("nodes", _nodes(nodes, link)),
+        ("secret", [found.secret]),
+        ("server", [found.server]),
     ]
     _examine_key(found, task, link)
     _examine_options(found, options)
@@ -128,29 +140,16 @@ def _link(link: CometLink) -> list[str]:
     ]
 
 
-def _nodes(task: PythonTask[Any], link: CometLink) -> list[str]:
+def _nodes(nodes: list[NodeOfTask], link: CometLink) -> list[str]:
     lines = []
-    for entity in FlyteEntities.entities:
-        if isinstance(entity, WorkflowBase):
-            for node_id, kind in _uses(entity, task):
-                right = "direct link" if _direct(link, node_id) else "needs the resolver page"
-                lines.append(f"{entity.name} {node_id}{kind}: {right}")
-    return list(dict.fromkeys(lines)) or ["in no workflow that was imported"]
+    for node in nodes:
+        kind = f" ({node.kind})" if node.kind else ""
+        right = "direct link" if direct(link, node.node_id) else "needs the resolver page"
+        lines.append(f"{node.workflow} {node.node_id}{kind}: {right}")
+    return lines or ["in no workflow that was imported"]
 
 
-def _uses(workflow: WorkflowBase, task: PythonTask[Any], around: str = "") -> Iterator[tuple[str, str]]:
-    """The ids of a task's nodes in a workflow and its sub-workflows, in their first attempts."""
-    for node in workflow.nodes:
-        entity = node.flyte_entity
-        if entity is task:
-            yield f"{around}{node.id}", ""
-        elif task in (getattr(entity, "python_function_task", None), getattr(entity, "run_task", None)):
-            yield f"{around}{node.id}-0-n<index>", " (map task)"
-        elif isinstance(entity, WorkflowBase):
-            yield from _uses(entity, task, f"{around}{node.id}-0-")
-
-
-def _direct(link: CometLink, node_id: str) -> bool:
+def direct(link: CometLink, node_id: str) -> bool:
     """Whether the direct template renders the key, in an execution with a name that Flyte made up."""
     if link.experiment_key is not None:
         return True
@@ -188,6 +187,29 @@ def _examine_template(found: Report, task: PythonTask[Any], template: TemplateCo
         found.problems.append(
             f"{name} wants {key!r} to be {wanted!r} in the task's template, where it is comet_ml_login's: the link of "
             f"{name} in the Flyte console will be wrong."
+        )
+
+
+def _examine_place(found: Report, task: PythonTask[Any]) -> None:
+    """A pod imports the task's module, and looks for the task by its name in it."""
+    resolver: Any = getattr(task, "task_resolver", None)
+    if found.problems or type(resolver) is not DefaultTaskResolver:
+        return
+    try:
+        _, module, _, name = resolver.loader_args(None, task)
+        loaded = getattr(importlib.import_module(module), name, None)
+    except Exception as error:
+        found.problems.append(f"A pod cannot find it: {error}")
+        return
+    if loaded is None:
+        found.problems.append(
+            f"It cannot run in a pod: {name!r} is no name of the module {module!r}, where the pod looks for it. A task "
+            "that stands only in a class body or in a function is not found. Write it at the top level of the module."
+        )
+    elif loaded is not task:
+        found.problems.append(
+            f"It cannot run in a pod: the pod looks for the name {name!r} in the module {module!r}, and finds "
+            "something else. Give that name to this task alone."
         )
 
 

@@ -2,90 +2,180 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
-import platform
-from importlib.metadata import PackageNotFoundError, version
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import click
 
-import comet_ml
-
+from ..flyte1.workflow_nodes import NodesOfTasks
 from ..sdk.comet_sdk import sdk_of_process
 from . import modules
-from .checks import Report, report
+from .checks import Report, direct, report
+from .versions import versions, versions_line
+
+_DETAILED = 5
+"""So many tasks are described one by one; of more, there is a table."""
+
+
+@dataclass
+class _Examination:
+    """What was found out about a target.
+
+    Attributes:
+        target: What was asked about.
+        reports: What there is to say about each task.
+        functions: Names of decorated functions that no task was made of.
+        failures: What could not be imported, and why.
+    """
+
+    target: str
+    reports: list[Report] = field(default_factory=list)
+    functions: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+    @property
+    def problems(self) -> int:
+        return sum(len(each.problems) for each in self.reports) + len(self.failures)
+
+    @property
+    def good(self) -> bool:
+        return bool(self.reports) and not self.problems
 
 
 @click.command()
-@click.argument("target", metavar="MODULE[:TASK]")
-def command(target: str) -> None:
-    """Check the decorated tasks of a module.
+@click.argument("target", metavar="TARGET[:TASK]")
+@click.option("--verbose", is_flag=True, help="Describe every task, also where there are many of them.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON, for a script or CI.")
+def command(target: str, verbose: bool, as_json: bool) -> None:
+    """Check the decorated tasks of a module, a package or a directory.
 
-    MODULE is a dotted name, looked for in the current directory first, or a .py file; of a package, all modules are
-    checked. For each decorated task it says which experiment it has, where the link in the Flyte console leads and for
-    which nodes that is right, which secret it requests and which server it talks to. Nothing is sent, and no secret is
-    read.
+    TARGET is a dotted name, looked for in the current directory first, a .py file or a directory. Of a package, all
+    modules are checked; of a directory, all files that import Flyte. For each decorated task it says which experiment
+    it has, where the link in the Flyte console leads and for which nodes that is right, which secret it requests and
+    which server it talks to. Many tasks are a table, with the details of those that have a problem. Nothing is sent,
+    and no secret is read.
 
     \b
     Examples:
       python -m flytekitplugins.comet_ml doctor train.py
+      python -m flytekitplugins.comet_ml doctor src/
       python -m flytekitplugins.comet_ml doctor my_project.workflows
       python -m flytekitplugins.comet_ml doctor my_project.workflows:train
+      python -m flytekitplugins.comet_ml doctor --json my_project.workflows
 
     The exit code is 0 if nothing is wrong, 1 if something is, and 2 for a wrong command line.
     """  # noqa: D301 - click wants the character itself
     name, _, wanted = target.partition(":")
     if not name:
-        raise click.BadParameter("give a module, such as train.py or my_project.workflows.", param_hint="MODULE[:TASK]")
-    loaded = modules.load(name)
-    reports = [report(task, template) for task, template in modules.tracked_tasks()]
-    if wanted:
-        chosen = [each for each in reports if each.name == wanted or each.name.endswith(f".{wanted}")]
-        if not chosen:
-            names = ", ".join(each.name for each in reports) or "none"
-            raise click.ClickException(
-                f"{name} has no task {wanted!r} with @comet_ml_login. Those that it has: {names}."
-            )
-        reports = chosen
-    for line in _environment():
-        click.echo(line)
-    for each in reports:
-        _print(each)
-    problems = sum(len(each.problems) for each in reports)
-    for function in () if wanted else modules.decorated_functions(loaded):
-        click.echo(f"\n{function} is decorated, but no task is made of it: put @task on it.")
-    if not reports:
-        click.echo(f"\n{name} has no task with @comet_ml_login.")
+        raise click.BadParameter("give a module, such as train.py or my_project.workflows.", param_hint="TARGET[:TASK]")
+    found = _Examination(name)
+    try:
+        # A module may print something; standard output is for what is found out.
+        with contextlib.redirect_stdout(sys.stderr):
+            _examine(found, wanted)
+    except click.ClickException as error:
+        if not as_json:
+            raise
+        found.failures.append(error.message)
+    if as_json:
+        click.echo(json.dumps(_as_json(found), indent=2))
     else:
-        click.echo(f"\n{_count(len(reports), 'task')}, {_count(problems, 'problem')}.")
-    if problems or not reports:
+        _print(found, verbose)
+    if not found.good:
         raise SystemExit(1)
 
 
+def _examine(found: _Examination, wanted: str) -> None:
+    """Import the target, and look at its tasks, or at one of them."""
+    loaded = modules.load(found.target)
+    nodes = NodesOfTasks()
+    reports = [report(task, template, nodes.of(task)) for task, template in modules.tracked_tasks()]
+    if not wanted:
+        found.reports, found.failures = reports, loaded.failures
+        found.functions = list(modules.decorated_functions(loaded.modules))
+        return
+    found.reports = [each for each in reports if each.name == wanted or each.name.endswith(f".{wanted}")]
+    if not found.reports:
+        names = ", ".join(each.name for each in reports) or "none"
+        raise click.ClickException(
+            f"{found.target} has no task {wanted!r} with @comet_ml_login. Those that it has: {names}."
+        )
+
+
+# Printing
+
+
+def _print(found: _Examination, verbose: bool) -> None:
+    for line in _environment():
+        click.echo(line)
+    detailed = found.reports
+    if len(found.reports) > _DETAILED and not verbose:
+        _print_table(found.reports)
+        detailed = [each for each in found.reports if each.problems]
+    for each in detailed:
+        _print_report(each)
+    for failure in found.failures:
+        click.secho(f"\n{failure}", fg="red")
+    for function in found.functions:
+        click.echo(f"\n{function} is decorated, but no task is made of it: put @task on it.")
+    if not found.reports:
+        click.echo(f"\n{found.target} has no task with @comet_ml_login.")
+    else:
+        click.echo(f"\n{_count(len(found.reports), 'task')}, {_count(found.problems, 'problem')}.")
+        if len(detailed) < len(found.reports):
+            click.echo("--verbose describes every task.")
+
+
 def _environment() -> list[str]:
-    versions = [f"{name} {_version(name)}" for name in ("flytekitplugins-comet-ml", "flytekit", "comet-ml")]
-    lines = [f"{', '.join(versions)}, Python {platform.python_version()}"]
-    if not hasattr(comet_ml, "login"):
+    sdk = sdk_of_process()
+    lines = [versions_line()]
+    if sdk.login.__name__ != "login":
         lines.append("This comet-ml has no `login`; its `init` is called. 3.44.0 or newer has it.")
-    online = (
-        "online" if sdk_of_process().setting("comet.api_key") else "no API key here, so they are written to archives"
-    )
-    lines.append(f"Local runs: {online}" + (f"; server {_local_server()}" if _local_server() else ""))
+    online = "online" if sdk.setting("comet.api_key") else "no API key here, so they are written to archives"
+    server = sdk.named_server(os.environ)
+    lines.append(f"Local runs: {online}" + (f"; server {server}" if server else ""))
     return lines
 
 
-def _local_server() -> str | None:
-    """The server that the environment or a configuration file here names."""
-    return sdk_of_process().named_server(os.environ)
+def _print_table(reports: Sequence[Report]) -> None:
+    """One line a task."""
+    rows = [("task", "project", "experiment per", "nodes with a direct link", "found")]
+    rows += [(each.name, _project(each), _scope(each), _direct_nodes(each), _verdict(each)) for each in reports]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    click.echo("")
+    for number, row in enumerate(rows):
+        line = "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+        problem = number > 0 and bool(reports[number - 1].problems)
+        click.secho(line, bold=number == 0, fg="red" if problem else None)
 
 
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "(not installed)"
+def _project(found: Report) -> str:
+    return f"{found.link.workspace}/{found.link.project_name}"
 
 
-def _print(found: Report) -> None:
+def _scope(found: Report) -> str:
+    return found.link.scope if found.link.experiment_key is None else "given key"
+
+
+def _direct_nodes(found: Report) -> str:
+    if not found.nodes:
+        return "in no workflow"
+    right = sum(direct(found.link, node.node_id) for node in found.nodes)
+    return f"{right} of {len(found.nodes)}"
+
+
+def _verdict(found: Report) -> str:
+    said = [_count(len(found.problems), "problem")] if found.problems else []
+    said += [_count(len(found.notes), "note")] if found.notes else []
+    return ", ".join(said) or "good"
+
+
+def _print_report(found: Report) -> None:
     click.echo("")
     click.secho(found.name, bold=True)
     for label, lines in found.facts:
@@ -99,3 +189,41 @@ def _print(found: Report) -> None:
 
 def _count(number: int, noun: str) -> str:
     return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
+
+
+# JSON
+
+
+def _as_json(found: _Examination) -> dict[str, Any]:
+    return {
+        "target": found.target,
+        "good": found.good,
+        "versions": versions(),
+        "tasks": [_task_as_json(each) for each in found.reports],
+        "functions_without_task": found.functions,
+        "failures": found.failures,
+    }
+
+
+def _task_as_json(found: Report) -> dict[str, Any]:
+    return {
+        "name": found.name,
+        "workspace": found.link.workspace,
+        "project_name": found.link.project_name,
+        "scope": found.link.scope,
+        "experiment_key": found.link.experiment_key,
+        "link_type": found.link.link_type,
+        "nodes": [
+            {
+                "workflow": node.workflow,
+                "node_id": node.node_id,
+                "kind": node.kind or "plain",
+                "direct_link": direct(found.link, node.node_id),
+            }
+            for node in found.nodes
+        ],
+        "secret": found.secret,
+        "server": found.server,
+        "problems": found.problems,
+        "notes": found.notes,
+    }

@@ -7,16 +7,16 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import click
-from flytekit import FlyteContextManager
 
 from ..archives.archive import read_archive
 from ..archives.upload import Sent, Uploader, settings_in_force
-from ..errors import ArchiveError, CometTrackingError, InvalidOptionError
+from ..errors import InvalidOptionError
+from ..foreign_text import printable
 from ..session.server import URL_OVERRIDE
 from ..web_address import web_address
+from .places import ArchivePlaces, reason_of, without_last_resort
 
 
 @click.command("upload")
@@ -32,7 +32,7 @@ def command(uris: tuple[str, ...], host: str | None) -> None:
 
     The API key comes from COMET_API_KEY or from the file that `comet login` writes. Each archive goes to the experiment
     of its run; what has arrived there is not sent again, so that a command that failed can be repeated. Archives are
-    neither changed nor deleted.
+    neither changed nor deleted. The exit code is 0 if everything has arrived: only then can an archive be deleted.
 
     \b
     Examples:
@@ -41,9 +41,9 @@ def command(uris: tuple[str, ...], host: str | None) -> None:
       python -m flytekitplugins.comet_ml upload --host https://comet.example.com .cometml-runs
     """  # noqa: D301 - click wants the character itself
     server = {} if host is None else {URL_OVERRIDE: f"{_address(host)}/clientlib/"}
-    with settings_in_force(server), _temporary_directory() as directory:
-        failed = _send_all(uris, directory)
-    if failed:
+    with settings_in_force(server), without_last_resort(), _temporary_directory() as directory:
+        complete = _send_all(uris, directory)
+    if not complete:
         raise SystemExit(1)
 
 
@@ -57,87 +57,48 @@ def _address(host: str) -> str:
 
 
 def _send_all(uris: tuple[str, ...], directory: Path) -> bool:
-    """Send everything, and say whether something failed."""
+    """Send everything, and say whether all of it has arrived."""
     try:
         uploader = Uploader(importlib.import_module("comet_ml"), directory)
     except Exception as error:
         for uri in uris:
             _report_failure(uri, error)
-        return True
-    failed = False
+        return False
+    complete, places = True, ArchivePlaces()
     for uri in uris:
         try:
-            found = _archives_of(uri)
+            found = places.archives_at(uri)
         except Exception as error:
             _report_failure(uri, error)
-            failed = True
+            complete = False
             continue
-        for archive in found:
+        for address in found:
             try:
-                _report(archive, _send(archive, uploader, directory))
+                with tempfile.TemporaryDirectory(dir=directory) as fetched:
+                    sent = uploader.send(read_archive(places.fetched(address, Path(fetched))))
             except Exception as error:
-                _report_failure(archive, error)
-                failed = True
-    return failed
-
-
-def _archives_of(uri: str) -> list[str]:
-    """The archives at a URI: itself, or those in the directory that it is."""
-    filesystem = _filesystem(uri)
-    if not filesystem.isdir(uri):
-        if uri.endswith("/"):
-            raise ArchiveError("there is no such directory.")
-        return [uri]
-    found = [entry["name"] for entry in filesystem.ls(uri, detail=True) if entry["type"] == "file"]
-    archives = sorted(name for name in found if name.endswith(".zip"))
-    if not archives:
-        raise ArchiveError("is a directory without archives (*.zip).")
-    return archives if _is_local(uri) else [filesystem.unstrip_protocol(name) for name in archives]
-
-
-def _send(uri: str, uploader: Uploader, directory: Path) -> Sent:
-    with tempfile.TemporaryDirectory(dir=directory) as fetched:
-        if _is_local(uri):
-            path = Path(FlyteContextManager.current_context().file_access.strip_file_header(uri))
-        else:
-            path = Path(fetched) / uri.rpartition("/")[2]
-            _filesystem(uri).get_file(uri, str(path))
-        archive = read_archive(path)
-        if archive.damaged:
-            click.echo(
-                f"{uri}: {archive.damaged} messages of it, cut off or without their file, are left out.", err=True
-            )
-        return uploader.send(archive)
-
-
-def _filesystem(uri: str) -> Any:
-    """The file system of a URI, with the credentials that flytekit finds for it.
-
-    Its `get_data` would leave the connection of a blob store open, and complain of that when the process ends.
-    """
-    return FlyteContextManager.current_context().file_access.get_filesystem_for_path(uri)
-
-
-def _is_local(uri: str) -> bool:
-    return not FlyteContextManager.current_context().file_access.is_remote(uri)
+                _report_failure(address, error)
+                complete = False
+            else:
+                _report(address, sent)
+                complete = complete and not sent.left_out
+    return complete
 
 
 def _report(uri: str, sent: Sent) -> None:
-    if sent.state is None:
-        click.echo(f"{uri}: was sent before, to {sent.url}. The archive can be deleted.")
-        return
     there = f", {sent.delivered} were there" if sent.delivered else ""
-    click.echo(f"{uri}: {sent.messages} messages sent{there}: {sent.url} ({sent.state}). The archive can be deleted.")
+    told = f"{sent.messages} messages sent{there}: {sent.url} ({sent.state})."
+    if sent.state is None:
+        said = f"{uri}: was sent before, to {sent.url}. The archive can be deleted."
+    elif sent.left_out:
+        said = f"{uri}: not sent whole: {sent.left_out}. Keep the archive. {told}"
+    else:
+        said = f"{uri}: {told} The archive can be deleted."
+    click.echo(printable(said), err=bool(sent.left_out))
 
 
 def _report_failure(uri: str, error: Exception) -> None:
-    if isinstance(error, CometTrackingError):
-        reason = str(error)
-    elif isinstance(error, FileNotFoundError):
-        reason = "there is no such file."
-    else:
-        reason = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
-    click.echo(f"{uri}: not sent: {reason}", err=True)
+    click.echo(printable(f"{uri}: not sent: {reason_of(error)}"), err=True)
 
 
 @contextmanager

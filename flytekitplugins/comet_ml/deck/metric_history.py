@@ -74,35 +74,41 @@ class MetricHistory:
         self._lock = threading.Lock()
         self._records: dict[str, _Record] = {}
 
-    def record(self, name: str, value: Any, step: Any = None) -> None:
+    def record(self, name: str, value: Any, step: Any = None, seconds: float | None = None) -> bool:
         """Record a value.
 
         Args:
             name: Name of the metric.
             value: Anything that `float` takes; what it does not take is not recorded.
             step: Step of the experiment, if there is one.
+            seconds: Time since the recording began; None for now.
+
+        Returns:
+            Whether it is recorded.
         """
         try:
             number = float(value)
         except (TypeError, ValueError, OverflowError, RuntimeError):
             # A text, or a tensor of several values: the SDK takes them too.
-            return
+            return False
         try:
             at = math.nan if step is None else float(step)
         except (TypeError, ValueError, OverflowError):
             at = math.nan
-        seconds = time.monotonic() - self._began
+        if seconds is None:
+            seconds = time.monotonic() - self._began
         if not self._lock.acquire(timeout=_PATIENCE):
-            return
+            return False
         try:
             record = self._records.get(name)
             if record is None:
                 if len(self._records) >= MAX_METRICS:
-                    return
+                    return False
                 record = self._records[name] = _Record()
             record.add(at, seconds, number)
         finally:
             self._lock.release()
+        return True
 
     def courses(self) -> list[MetricCourse]:
         """The courses of the metrics, in the order of their first values."""

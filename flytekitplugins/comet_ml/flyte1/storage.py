@@ -6,8 +6,21 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from flytekit import FlyteContextManager
+
 FOLDER = "comet-ml"
 """Folder of the archives below the raw output prefix of a pod."""
+
+
+def file_system(uri: str) -> Any:
+    """The file system of an address, with the credentials that flytekit finds for it.
+
+    Its `get_data` would leave the connection of a blob store open, and complain of that when the process ends.
+
+    Args:
+        uri: An address in a blob store.
+    """
+    return FlyteContextManager.current_context().file_access.get_filesystem_for_path(uri)
 
 
 def archive_store(context: Any) -> Callable[[str], str] | None:

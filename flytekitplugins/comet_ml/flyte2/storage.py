@@ -13,6 +13,15 @@ FOLDER = "comet-ml"
 """Folder of the archives below the raw data path of an action."""
 
 
+def file_system(uri: str) -> Any:
+    """The file system of an address, with the credentials that Flyte 2 finds for it.
+
+    Args:
+        uri: An address in a blob store.
+    """
+    return flyte.storage.get_underlying_filesystem(path=uri)
+
+
 def archive_store(context: Any) -> Callable[[str], str] | None:
     """What puts a file to the raw data path of the running action.
 

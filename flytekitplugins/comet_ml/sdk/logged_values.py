@@ -9,7 +9,7 @@ from typing import Any
 from ..log import logger
 
 
-def watch_metrics(experiment: Any, seen: Callable[[str, Any, Any], None]) -> Callable[[], None]:
+def watch_metrics(experiment: Any, seen: Callable[[str, Any, Any], object]) -> Callable[[], None]:
     """Hear of every metric that is logged to an experiment in this process, the automatically logged ones included.
 
     Those of the system (``sys.cpu.percent.avg``) are left out.
@@ -50,11 +50,11 @@ def _report_metric(
     value: Any,
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
-    seen: Callable[[str, Any, Any], None],
+    seen: Callable[[str, Any, Any], object],
 ) -> None:
     name = str(name)
     # The SDK takes no notice of some automatic ones, and logs those of the system by itself.
-    if value is not None and name in experiment.metrics and not _is_of_the_system(name, kwargs.get("framework")):
+    if value is not None and name in experiment.metrics and not is_of_the_system(name, kwargs.get("framework")):
         context = experiment.context if kwargs.get("include_context", args[2] if len(args) > 2 else True) else None
         seen(f"{context}_{name}" if context else name, value, experiment.curr_step)
 
@@ -63,10 +63,11 @@ def last_metrics(experiment: Any) -> dict[str, Any]:
     """The last value of each metric that was logged in this process, but for those of the system."""
     metrics = getattr(experiment, "metrics", None)
     found = dict(metrics) if isinstance(metrics, Mapping) else {}
-    return {str(name): value for name, value in found.items() if not _is_of_the_system(str(name))}
+    return {str(name): value for name, value in found.items() if not is_of_the_system(str(name))}
 
 
-def _is_of_the_system(name: str, framework: Any = None) -> bool:
+def is_of_the_system(name: str, framework: Any = None) -> bool:
+    """Whether a metric is one of those by which the SDK watches the machine."""
     # The name of a process can stand before.
     return framework == "comet" or name == "process duration" or ".sys." in f".{name}"
 
@@ -75,7 +76,12 @@ def logged_parameters(experiment: Any) -> dict[str, Any]:
     """The parameters that were logged in this process, but for those by which the SDK keeps count."""
     parameters = getattr(experiment, "params", None)
     found = dict(parameters) if isinstance(parameters, Mapping) else {}
-    return {str(name): value for name, value in found.items() if name not in ("curr_step", "curr_epoch")}
+    return {str(name): value for name, value in found.items() if not is_bookkeeping(name)}
+
+
+def is_bookkeeping(name: object) -> bool:
+    """Whether a parameter is one by which the SDK keeps count."""
+    return name in ("curr_step", "curr_epoch")
 
 
 def logged_other(experiment: Any, name: str) -> str | None:

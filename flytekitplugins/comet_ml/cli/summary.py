@@ -1,0 +1,168 @@
+"""What an offline archive says of its run, gathered for people who look at it without an account."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..archives.already_sent import names_on_server
+from ..archives.archive import Archive, Message, files_of, name_of_metric, read_archive
+from ..archives.run_order import of_one_node
+from ..deck.metric_history import MetricCourse, MetricHistory
+from ..errors import ArchiveError
+from ..names import FLYTE_ERROR_MESSAGE, FLYTE_ERROR_TYPE, Status, mark_of
+from ..sdk.logged_values import is_bookkeeping, is_of_the_system
+
+_END_OF_TIME = 253_402_300_800_000
+"""Milliseconds until the year 10,000, which no calendar here goes beyond."""
+
+# The SDK's own notes on the experiment, and what is said elsewhere.
+_NO_OTHERS = ("Name", "offline_experiment", "hasNestedParams")
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A file, or what the SDK sends as one.
+
+    Attributes:
+        name: Its name; of a remote one its address.
+        kind: What it is to Comet: ``asset``, ``source_code``, ``confusion-matrix``...
+        size: Its bytes; None if it is not in the archive.
+    """
+
+    name: str
+    kind: str
+    size: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """What an archive says.
+
+    Attributes:
+        archive: The archive.
+        name: Name of the experiment; empty if it has none.
+        status: How the run ended.
+        error: By what it failed, in words; empty if it did not.
+        start: When it began, in seconds since the epoch; None if that is not known.
+        duration: How many seconds it took; None if that is not known.
+        tags: Its tags.
+        parameters: Values by name.
+        others: Values of Others by name.
+        metrics: The course of each metric, but for those of the system.
+        assets: Its assets.
+    """
+
+    archive: Archive
+    name: str
+    status: Status
+    error: str
+    start: float | None
+    duration: float | None
+    tags: Sequence[str]
+    parameters: Mapping[str, str]
+    others: Mapping[str, str]
+    metrics: Sequence[MetricCourse]
+    assets: Sequence[Asset]
+
+
+def summarized(path: Path) -> Summary:
+    """Read an archive.
+
+    Raises:
+        ArchiveError: If it is no archive, or an empty or a damaged one.
+        OSError: If it cannot be read.
+    """
+    archive = read_archive(path)
+    content = _Content(archive)
+    try:
+        for message in archive.messages():
+            content.add(message)
+    except (AttributeError, KeyError, TypeError) as error:
+        # Valid JSON, but not what the SDK writes.
+        raise ArchiveError(f"is damaged ({type(error).__name__}: {error}). Copy or fetch it again.") from None
+    own = of_one_node(archive.others, mark_of(archive.others))
+    start, stop = (_seconds(archive.metadata.get(name)) for name in ("start_time", "stop_time"))
+    tags = archive.metadata.get("tags")
+    return Summary(
+        archive=archive,
+        name=str(archive.others.get("Name") or ""),
+        status=_status(archive.status),
+        error=": ".join(str(own[name]) for name in (FLYTE_ERROR_TYPE, FLYTE_ERROR_MESSAGE) if own.get(name)),
+        start=start,
+        duration=max(0.0, stop - start) if start is not None and stop is not None else None,
+        tags=sorted(map(str, tags)) if isinstance(tags, list) else [],
+        parameters=content.parameters,
+        others={name: str(value) for name, value in archive.others.items() if name not in _NO_OTHERS},
+        metrics=content.metrics(),
+        assets=content.assets,
+    )
+
+
+class _Content:
+    """Gathers an archive's messages."""
+
+    def __init__(self, archive: Archive) -> None:
+        with zipfile.ZipFile(archive.path) as content:
+            self._sizes = {entry.filename: entry.file_size for entry in content.infolist()}
+        self._start = _seconds(archive.metadata.get("start_time"))
+        self._history = MetricHistory()
+        self._texts: dict[str, MetricCourse] = {}
+        self.parameters: dict[str, str] = {}
+        self.assets: list[Asset] = []
+
+    def add(self, message: Message) -> None:
+        payload = message.payload
+        if message.type == "metric_msg":
+            self._add_metric(message)
+        elif message.type == "parameter_msg":
+            parameter = payload.get("param") or payload.get("params") or {}
+            name = str(parameter.get("paramName"))
+            if not is_bookkeeping(name):
+                shown = names_on_server(name, payload.get("context"))[0]
+                self.parameters[shown] = str(parameter.get("paramValue"))
+        elif message.type in ("file_upload", "remote_file"):
+            self.assets.append(self._asset(message))
+
+    def _add_metric(self, message: Message) -> None:
+        metric, (name, context) = message.payload["metric"], name_of_metric(message)
+        if is_of_the_system(name):
+            return
+        shown, value = names_on_server(name, context)[0], metric.get("metricValue")
+        logged = _seconds(message.payload.get("local_timestamp"))
+        seconds = logged - self._start if logged is not None and self._start is not None else 0.0
+        if not self._history.record(shown, value, metric.get("step"), seconds):
+            # A text, or one metric too many for its course.
+            before = self._texts.get(shown)
+            self._texts[shown] = MetricCourse(name=shown, last=str(value), count=before.count + 1 if before else 1)
+
+    def _asset(self, message: Message) -> Asset:
+        payload = message.payload
+        given: Mapping[str, Any] = payload.get("additional_params") or {}
+        kind = str(given.get("type") or payload.get("upload_type") or "asset")
+        if message.type == "remote_file":
+            return Asset(str(payload.get("remote_uri")), kind, None)
+        name = str(given.get("fileName") or kind)
+        sizes = [self._sizes.get(file) for file in files_of(message)]
+        return Asset(kind if name == "auto-generated-in-the-backend" else name, kind, sizes[0] if sizes else None)
+
+    def metrics(self) -> list[MetricCourse]:
+        courses = self._history.courses()
+        known = {course.name for course in courses}
+        return courses + [course for name, course in self._texts.items() if name not in known]
+
+
+def _status(status: str | None) -> Status:
+    """An archive says only of a run that went wrong how it ended."""
+    known: dict[str | None, Status] = {"failed": "failed", "terminated": "terminated"}
+    return known.get(status, "finished")
+
+
+def _seconds(milliseconds: object) -> float | None:
+    """A time of an archive in seconds; None if it is none."""
+    if isinstance(milliseconds, (int, float)) and 0 <= milliseconds < _END_OF_TIME:
+        return milliseconds / 1000
+    return None

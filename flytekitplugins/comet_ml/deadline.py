@@ -1,0 +1,51 @@
+"""Waiting for what others do, and not longer than a number of seconds."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_THREAD = "comet-deadline"
+
+
+def within(seconds: float, function: Callable[[], T]) -> T:
+    """What a function returns, if it does so in time.
+
+    Libraries count their own timeouts for each read and each retry, and obey a server that says when to ask again. Only
+    a clock bounds all of that. The function runs in a thread of its own, which does not keep the process alive.
+
+    Args:
+        seconds: How long to wait.
+        function: What to call. It goes on in its thread if it takes longer.
+
+    Raises:
+        TimeoutError: If it takes longer.
+        BaseException: What the function raises.
+    """
+    results: list[T] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(function())
+        except BaseException as error:
+            errors.append(error)
+
+    context = contextvars.copy_context()
+    thread = threading.Thread(target=context.run, args=(run,), name=_THREAD, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if errors:
+        raise errors[0]
+    if not results:
+        raise TimeoutError(f"no answer within {seconds:g} seconds")
+    return results[0]
+
+
+def left_behind() -> bool:
+    """Whether a function that took too long is still running in this process."""
+    return any(thread.name == _THREAD for thread in threading.enumerate())
