@@ -31,6 +31,10 @@ class UploadError(CometTrackingError):
     """An offline archive was not sent, or not all of it: the server is away or refused it. Sending it again is safe."""
 
 
+class OfflineCallError(CometTrackingError, NotImplementedError):
+    """A call of the body that needs an answer of Comet, on an experiment that is offline."""
+
+
 class APIKeyError(CometTrackingError):
     """No usable Comet API key came out of the secret: it is missing, empty or not a string."""
 

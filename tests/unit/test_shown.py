@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -135,7 +136,7 @@ WRONG: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("options", WRONG, ids=str)
+@pytest.mark.parametrize("options", WRONG, ids=lambda given: re.sub(r" at 0x\w+", "", str(given)))
 def test_no_message_repeats_what_looks_like_a_key(options: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
     said = ""
     try:

@@ -106,6 +106,7 @@ PATCHES = (
         "an upload that hangs keeps the process alive",
     ),
     Patch("comet_ml.connection", "Reporting.report", http.report, "reports of failures may go to Comet's own service"),
+    Patch("comet_ml._online", "Experiment.log_artifact", offline_calls.log_artifact, "it fails where Comet is away"),
     *(
         Patch("comet_ml.offline", f"OfflineExperiment.{name}", wrapper, "it raises NotImplementedError")
         for name, wrapper in offline_calls.WRAPPERS.items()
