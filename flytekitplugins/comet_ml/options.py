@@ -187,7 +187,9 @@ def checked_resolver(option: str, value: Any) -> str | None:
     """
     problem = problem_of_page(value) if TEXT.or_none.check(option, value) is not None else None
     if problem is not None:
-        raise InvalidOptionError(f"comet_ml_login: `{option}` {shown(value)} {problem}.")
+        # It could have a password in it.
+        given = "the address" if "@" in value else shown(value)
+        raise InvalidOptionError(f"comet_ml_login: `resolver` {given} {problem}.")
     return value  # type: ignore[no-any-return]
 
 

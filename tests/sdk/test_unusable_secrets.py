@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from flytekit import Secret
@@ -48,6 +50,18 @@ def test_so_is_a_callable_that_returns_none(comet: CometServer, in_pod: InPod, v
     assert f"from_vault' holds no Comet API key: {wrong}" in str(refused.value)
     assert CANARY not in shown_of(refused.value)
     assert comet.requests == []
+
+
+def test_a_file_that_is_no_text_is_no_key(comet: CometServer, in_pod: InPod, tmp_path: Path) -> None:
+    (tmp_path / "comet-ml").mkdir()
+    (tmp_path / "comet-ml" / "comet-ml-api-key").write_bytes(b"key\xff\xfe")
+    with in_pod(FLYTE_SECRETS_DEFAULT_DIR=str(tmp_path)):
+        del os.environ[SECRET_VARIABLE]
+        with pytest.raises(
+            APIKeyError, match=r"key='comet-ml-api-key'\) holds no Comet API key: it has U\+FFFD"
+        ) as refused:
+            tracked(comet)()
+    assert "xff" not in shown_of(refused.value)
 
 
 def raising(error: BaseException) -> Callable[[], str]:

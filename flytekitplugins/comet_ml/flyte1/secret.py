@@ -73,6 +73,9 @@ def _flyte_secret(secret: Secret, name: str, secrets: Any, environ: Mapping[str,
     variable: str | None = getattr(secret, "env_var", None)
     try:
         return secrets.get(**arguments)
+    except UnicodeDecodeError:
+        # A file that is no text; what is in it stands in the exception.
+        return "\N{REPLACEMENT CHARACTER}"
     except ValueError:
         if variable and variable in environ:
             return environ[variable]

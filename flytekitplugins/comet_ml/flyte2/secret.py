@@ -8,8 +8,10 @@ from typing import Any
 
 import flyte
 
+from ..credentials import checked_api_key, failure
 from ..errors import APIKeyError, InvalidOptionError
 from ..options import is_flyte_secret
+from ..shown import name_of, shown, without_api_keys
 
 _DIRECTORY = "/etc/flyte/secrets"
 _SHORTEST_SECRET = 8
@@ -40,8 +42,9 @@ def flyte_secret(secret: Any) -> flyte.Secret | None:
         )
     except ValueError as error:
         raise InvalidOptionError(
-            f"comet_ml_login: Flyte 2 cannot deliver the secret with group {secret.group!r} and key {secret.key!r}: "
-            f"{error}. Give it a name of its own: flyte.Secret(..., as_env_var='COMET_API_KEY')."
+            f"comet_ml_login: Flyte 2 cannot deliver the secret with group {shown(secret.group)} and key "
+            f"{shown(secret.key)}: {without_api_keys(str(error))}. Give it a name "
+            "of its own: flyte.Secret(..., as_env_var='COMET_API_KEY')."
         ) from None
 
 
@@ -74,18 +77,19 @@ def read_api_key(secret: Any, environ: Mapping[str, str]) -> str:
     """
     requested = flyte_secret(secret)
     if requested is None:
-        name = f"the callable {getattr(secret, '__qualname__', type(secret).__name__)!r}"
-        value: object = secret()
-    else:
-        name = _description(requested)
-        value = _delivered(requested, name, environ)
-    if not isinstance(value, str):
-        raise APIKeyError(
-            f"comet_ml_login: {name} gave a {type(value).__name__} where the Comet API key, a string, is expected."
-        )
-    if not value.strip():
-        raise APIKeyError(f"comet_ml_login: {name} is empty; it must hold the Comet API key.")
-    return value.strip()
+        name = f"the callable {name_of(secret)}"
+        return checked_api_key(_called(secret, name), name)
+    name = _description(requested)
+    return checked_api_key(_delivered(requested, name, environ), name)
+
+
+def _called(secret: Any, name: str) -> object:
+    try:
+        return secret()
+    except Exception as error:
+        problem = failure(name, error)
+    # Here, where it does not carry the callable's own: the key can be in that one's message and variables.
+    raise APIKeyError(problem)
 
 
 def _delivered(secret: flyte.Secret, name: str, environ: Mapping[str, str]) -> str:
@@ -98,7 +102,7 @@ def _delivered(secret: flyte.Secret, name: str, environ: Mapping[str, str]) -> s
     for names in ([*group, secret.key], [secret.key]):
         for path in (directory.joinpath(*names), directory.joinpath(*map(str.lower, names))):
             if path.is_file():
-                return path.read_text(encoding="utf-8")
+                return path.read_text(encoding="utf-8", errors="replace")
     where = f"the environment variable {variable}" if variable else f"a file in {directory}"
     raise APIKeyError(
         f"comet_ml_login: {name} was not found in this action ({where} should have it). The decorator requests it "
@@ -108,4 +112,4 @@ def _delivered(secret: flyte.Secret, name: str, environ: Mapping[str, str]) -> s
 
 def _description(secret: flyte.Secret) -> str:
     parts = {"key": secret.key, "group": secret.group, "mount": secret.mount, "as_env_var": secret.as_env_var}
-    return f"flyte.Secret({', '.join(f'{name}={str(value)!r}' for name, value in parts.items() if value)})"
+    return f"flyte.Secret({', '.join(f'{name}={shown(str(value))}' for name, value in parts.items() if value)})"
