@@ -371,7 +371,8 @@ def test_every_error_and_warning_of_the_source_has_a_heading_in_troubleshooting(
         for node in nodes(ast.Call)
         if ast.unparse(node.func) in {*ours, "logger.warning", "logger.error"} and node.args
         for text in [text_of(node.args[0])]
-        if text is not None
+        # What the guard logs is told by who calls it.
+        if text is not None and re.search("[a-z]", text)
     ]
     assert len(said) > 50
     assert [text for text in said if not any(matcher(heading).search(text) for heading in HEADINGS)] == []
