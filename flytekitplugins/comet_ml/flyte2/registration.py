@@ -8,7 +8,8 @@ function: so every new task is looked at, by its `__post_init__`.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from types import ModuleType
 from typing import Any
 
 from flyte._secret import secrets_from_request
@@ -68,13 +69,39 @@ def watch_tasks() -> None:
     @functools.wraps(made)
     def look_at_function(task: AsyncFunctionTaskTemplate[Any, Any, Any]) -> None:
         made(task)
-        for function in _wrapped(task.func):
-            action_task = getattr(function, ACTION_TASK, None)
-            if isinstance(action_task, ActionTask):
-                add_to_task(task, action_task)
-                return
+        action_task = action_task_of(task.func)
+        if action_task is not None:
+            add_to_task(task, action_task)
 
     AsyncFunctionTaskTemplate.__post_init__ = look_at_function
+
+
+def action_task_of(function: Any) -> ActionTask | None:
+    """What is known of the task of a function that is decorated, or under other decorators; None for another one."""
+    found = (getattr(each, ACTION_TASK, None) for each in _wrapped(function))
+    return next((each for each in found if isinstance(each, ActionTask)), None)
+
+
+def tracked_tasks(modules: Iterable[ModuleType]) -> list[tuple[AsyncFunctionTaskTemplate[Any, Any, Any], ActionTask]]:
+    """The decorated tasks in some modules, each once."""
+    values = (value for module in modules for value in vars(module).values())
+    tasks = {id(value): value for value in values if isinstance(value, AsyncFunctionTaskTemplate)}
+    found = ((task, action_task_of(task.func)) for task in tasks.values())
+    return [(task, action_task) for task, action_task in found if action_task is not None]
+
+
+def decorated_functions(modules: Iterable[ModuleType]) -> list[str]:
+    """Names of decorated functions in some modules that no task was made of."""
+    return [
+        f"{module.__name__}.{name}"
+        for module in modules
+        for name, value in vars(module).items()
+        if not isinstance(value, (AsyncFunctionTaskTemplate, type)) and _is_left(getattr(value, ACTION_TASK, None))
+    ]
+
+
+def _is_left(action_task: object) -> bool:
+    return isinstance(action_task, ActionTask) and action_task.name is None
 
 
 def _wrapped(function: Any) -> Iterator[Any]:
