@@ -18,6 +18,7 @@ from flyte.extend import AsyncFunctionTaskTemplate
 from ..decorated import ACTION_TASK, ActionTask
 from ..errors import InvalidOptionError
 from ..options import Options
+from ..shown import shown
 from .link import CometActionLink
 from .secret import flyte_secret, is_same
 
@@ -51,10 +52,10 @@ def add_to_task(task: AsyncFunctionTaskTemplate[Any, Any, Any], action_task: Act
         return
     if task.reusable is not None:
         raise InvalidOptionError(
-            f"comet_ml_login: the task {task.name!r} runs in a reusable environment, whose containers have the secrets "
+            f"comet_ml_login: the task {shown(task.name)} runs in a reusable environment, whose containers have the secrets "
             f"of the environment only. Name it there: flyte.TaskEnvironment(..., secrets=[flyte.Secret("
-            f"key={secret.key!r}{f', group={secret.group!r}' if secret.group else ''}"
-            f"{f', as_env_var={secret.as_env_var!r}' if secret.as_env_var else ''})])."
+            f"key={shown(secret.key)}{f', group={shown(secret.group)}' if secret.group else ''}"
+            f"{f', as_env_var={shown(secret.as_env_var)}' if secret.as_env_var else ''})])."
         )
     # A new list: the environment's is shared by its tasks.
     task.secrets = [*present, secret]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import flyte
 
+from ..credentials import checked_api_key, failure
 from ..errors import APIKeyError, InvalidOptionError
 from ..options import is_flyte_secret
+from ..shown import name_of, shown
 
 _DIRECTORY = "/etc/flyte/secrets"
 _SHORTEST_SECRET = 8
@@ -38,10 +40,11 @@ def flyte_secret(secret: Any) -> flyte.Secret | None:
             mount=Path(_DIRECTORY) if mounted else None,
             as_env_var=None if mounted else getattr(secret, "env_var", None),
         )
-    except ValueError as error:
+    except ValueError:
         raise InvalidOptionError(
-            f"comet_ml_login: Flyte 2 cannot deliver the secret with group {secret.group!r} and key {secret.key!r}: "
-            f"{error}. Give it a name of its own: flyte.Secret(..., as_env_var='COMET_API_KEY')."
+            f"comet_ml_login: Flyte 2 cannot deliver the secret with group {shown(secret.group)} and key "
+            f"{shown(secret.key)}: they make no name of an environment variable. Give it one: flyte.Secret(..., "
+            "as_env_var='COMET_API_KEY')."
         ) from None
 
 
@@ -73,19 +76,20 @@ def read_api_key(secret: Any, environ: Mapping[str, str]) -> str:
         APIKeyError: If there is no key, or what there is can't be one. The message names the secret, never its value.
     """
     requested = flyte_secret(secret)
-    if requested is None:
-        name = f"the callable {getattr(secret, '__qualname__', type(secret).__name__)!r}"
-        value: object = secret()
-    else:
+    if requested is not None:
         name = _description(requested)
-        value = _delivered(requested, name, environ)
-    if not isinstance(value, str):
-        raise APIKeyError(
-            f"comet_ml_login: {name} gave a {type(value).__name__} where the Comet API key, a string, is expected."
-        )
-    if not value.strip():
-        raise APIKeyError(f"comet_ml_login: {name} is empty; it must hold the Comet API key.")
-    return value.strip()
+        return checked_api_key(_delivered(requested, name, environ), name)
+    name = f"the callable {name_of(secret)}"
+    return checked_api_key(_called(secret, name), name)
+
+
+def _called(secret: Callable[[], object], name: str) -> object:
+    try:
+        return secret()
+    except Exception as error:
+        problem = failure(name, error)
+    # Here, where it does not carry the callable's own: the key can be in that one's message and variables.
+    raise APIKeyError(problem)
 
 
 def _delivered(secret: flyte.Secret, name: str, environ: Mapping[str, str]) -> str:
@@ -108,4 +112,4 @@ def _delivered(secret: flyte.Secret, name: str, environ: Mapping[str, str]) -> s
 
 def _description(secret: flyte.Secret) -> str:
     parts = {"key": secret.key, "group": secret.group, "mount": secret.mount, "as_env_var": secret.as_env_var}
-    return f"flyte.Secret({', '.join(f'{name}={str(value)!r}' for name, value in parts.items() if value)})"
+    return f"flyte.Secret({', '.join(f'{name}={shown(str(value))}' for name, value in parts.items() if value)})"
