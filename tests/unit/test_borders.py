@@ -23,6 +23,10 @@ def test_only_the_front_end_and_the_commands_know_flytekit() -> None:
     assert rooms_that_import(lambda name: name.partition(".")[0] == "flytekit") <= {"flyte1", "cli"}
 
 
+def test_only_the_front_end_for_it_knows_flyte_2() -> None:
+    assert rooms_that_import(lambda name: name.partition(".")[0] == "flyte") <= {"flyte2"}
+
+
 def test_only_the_sdk_s_room_imports_comet_ml() -> None:
     # What type checkers see under the name that people's tests patch is `tracking.comet_ml`.
     assert rooms_that_import(lambda name: name.partition(".")[0] == "comet_ml") <= {"sdk", "tracking", "cli"}

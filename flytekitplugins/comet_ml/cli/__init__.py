@@ -29,14 +29,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        try:
-            command: click.Command = importlib.import_module(f"{__name__}.{cmd_name}").command
-        except ModuleNotFoundError as error:
-            if error.name != "flytekit":
-                raise
-            raise click.ClickException(
-                f"`{cmd_name}` is for tasks of Flyte 1, and needs flytekit, which is not installed here."
-            ) from None
+        command: click.Command = importlib.import_module(f"{__name__}.{cmd_name}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -1,13 +1,9 @@
-"""What `doctor` has to say about one decorated task: its link, its nodes, what is wrong and what one should know."""
+"""What `doctor` has to say about one decorated task of Flyte 1: its link, its nodes, what is wrong, what to know."""
 
 from __future__ import annotations
 
 import importlib
-import ipaddress
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 from flytekit import Secret
 from flytekit.configuration import ImageConfig, SerializationSettings
@@ -20,48 +16,16 @@ from ..keys.experiment_key import (
     derive_execution_key,
     derive_experiment_key,
     derive_node_key,
-    is_legal_key,
     link_suffix,
 )
 from ..link import CometLink
 from ..log import logger
-from ..options import Options
-from ..session.server import COMET_HOSTS, COMET_SERVICE
 from ..shown import name_of, shown
+from .report import Report, examine_key, examine_options, experiment_of, server
 
 # An execution's name as Flyte makes them up.
 _EXECUTION = "a" + "bcdfghjklmnpqrstvwx"
-_COVERS = {
-    "attempt": "an experiment for every attempt of every node",
-    "node": "an experiment for every node, over all its attempts",
-    "execution": "one experiment for the whole execution",
-}
 _OWN_SECTIONS = ("ray", "dask", "spark")
-
-
-@dataclass
-class Report:
-    """What there is to say about a task.
-
-    Attributes:
-        name: The task's name.
-        link: Its link.
-        nodes: Its nodes in the workflows that were imported.
-        facts: Pairs of a label and lines of text.
-        problems: What is wrong: it fails, or does not do what its options say.
-        notes: What one should know.
-        secret: Which secret it asks for.
-        server: The server that its pods talk to.
-    """
-
-    name: str
-    link: CometLink
-    nodes: list[NodeOfTask]
-    facts: list[tuple[str, list[str]]] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    secret: str = ""
-    server: str = ""
 
 
 def report(task: PythonTask[Any], template: TemplateConfig, nodes: list[NodeOfTask]) -> Report:
@@ -78,34 +42,22 @@ def report(task: PythonTask[Any], template: TemplateConfig, nodes: list[NodeOfTa
     _examine_template(found, task, template)
     _examine_place(found, task)
     found.facts += [
-        ("experiment", [_experiment(link, options.start)]),
+        ("experiment", [experiment_of(link, options.start)]),
         ("link", _link(link)),
         ("nodes", _nodes(nodes, link)),
         ("secret", [found.secret]),
         ("server", [found.server]),
     ]
-    _examine_key(found, task, link)
-    _examine_options(found, options)
+    examine_key(found, link)
+    examine_options(found, options)
+    if link.experiment_key is None and link.scope == "execution":
+        found.notes.append("Child launch plans are executions of their own, and so have experiments of their own.")
     if task.task_type in _OWN_SECTIONS:
         found.notes.append(
             f"{task.task_type.capitalize()} tasks have a section of their own in the platform's configuration: "
             f"config --section {task.task_type}."
         )
     return found
-
-
-def server(host: str, options: Mapping[str, Any]) -> str:
-    """The server that a pod talks to, as far as the decorator decides it."""
-    override = options.get("url_override")
-    if override:
-        return str(override)
-    return COMET_SERVICE if urlsplit(host).hostname in COMET_HOSTS else host
-
-
-def _experiment(link: CometLink, start: bool) -> str:
-    covers = _COVERS[link.scope] if link.experiment_key is None else f"the one with the key {link.experiment_key}"
-    started = "" if start else ", which the body starts itself"
-    return f"{link.workspace}/{link.project_name}: {covers}{started}"
 
 
 def _secret(secret: Any) -> str:
@@ -211,57 +163,3 @@ def _examine_place(found: Report, task: PythonTask[Any]) -> None:
             f"It cannot run in a pod: the pod looks for the name {name!r} in the module {module!r}, and finds "
             "something else. Give that name to this task alone."
         )
-
-
-def _examine_key(found: Report, task: PythonTask[Any], link: CometLink) -> None:
-    key = link.experiment_key
-    if key is None:
-        return
-    if not is_legal_key(key):
-        found.problems.append(
-            f"Comet refuses experiment_key={shown(key, experiment_key=True)}: a key is 32 to 50 ASCII letters and "
-            f"digits; this one has {len(key)} characters."
-        )
-    found.notes.append("All nodes, attempts and executions log to this one experiment, since it has an experiment_key.")
-
-
-def _examine_options(found: Report, options: Options) -> None:
-    link, keywords = options.link, options.login_kwargs
-    override = keywords.get("url_override")
-    if override and urlsplit(str(override)).netloc != urlsplit(link.host).netloc:
-        found.problems.append(
-            f"The link leads to host={link.host!r}, but the data goes to url_override={shown(override)}: set only "
-            "`host`."
-        )
-    if keywords.get("api_key"):
-        found.problems.append(
-            "api_key= puts the API key into your code and image. In a pod it is not even used: `secret` is. Leave it "
-            "out; for local runs, set COMET_API_KEY or run `comet login`."
-        )
-    parts = urlsplit(link.host)
-    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
-        found.notes.append(f"{link.host} is plain http: the API key crosses the network as it is.")
-    if not options.start:
-        found.notes.append(
-            "start=False: unless the body starts an experiment, there is none, and the link leads nowhere. The body's "
-            "`comet_ml.start()` has the key that the link leads to."
-        )
-    if keywords.get("disabled"):
-        found.notes.append("disabled=True: nothing is tracked.")
-    if keywords.get("online") is False:
-        found.notes.append("online=False: the experiment is an archive until it is uploaded; the link leads nowhere.")
-    config = link.config()
-    if config["workspace"] != link.workspace or config["project_name"] != link.project_name:
-        found.notes.append(
-            f"Quoted in the link: {config['workspace']}/{config['project_name']}. Compare it with the address that "
-            "your browser shows for the project in Comet: the link is right only if they are the same."
-        )
-    if link.experiment_key is None and link.scope == "execution":
-        found.notes.append("Child launch plans are executions of their own, and so have experiments of their own.")
-
-
-def _is_loopback(name: str) -> bool:
-    try:
-        return name == "localhost" or ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False

@@ -8,14 +8,14 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 import click
 
-from ..flyte1.workflow_nodes import NodesOfTasks
 from ..sdk.comet_sdk import sdk_of_process
 from . import modules
-from .checks import Report, direct, report
+from .report import Report
 from .versions import versions, versions_line
 
 _DETAILED = 5
@@ -93,11 +93,10 @@ def command(target: str, verbose: bool, as_json: bool) -> None:
 def _examine(found: _Examination, wanted: str) -> None:
     """Import the target, and look at its tasks, or at one of them."""
     loaded = modules.load(found.target)
-    nodes = NodesOfTasks()
-    reports = [report(task, template, nodes.of(task)) for task, template in modules.tracked_tasks()]
+    reports, functions = _tasks_and_functions(loaded.modules)
     if not wanted:
         found.reports, found.failures = reports, loaded.failures
-        found.functions = list(modules.decorated_functions(loaded.modules))
+        found.functions = functions
         return
     found.reports = [each for each in reports if each.name == wanted or each.name.endswith(f".{wanted}")]
     if not found.reports:
@@ -105,6 +104,29 @@ def _examine(found: _Examination, wanted: str) -> None:
         raise click.ClickException(
             f"{found.target} has no task {wanted!r} with @comet_ml_login. Those that it has: {names}."
         )
+
+
+def _tasks_and_functions(loaded: list[ModuleType]) -> tuple[list[Report], list[str]]:
+    """What there is to say about the tasks of each generation of Flyte that is loaded, and functions without a task."""
+    reports: list[Report] = []
+    functions: list[str] = []
+    if sys.modules.get("flytekit") is not None:
+        from ..flyte1.workflow_nodes import NodesOfTasks
+        from . import tasks
+        from .checks import report
+
+        nodes = NodesOfTasks()
+        reports += [report(task, template, nodes.of(task)) for task, template in tasks.tracked_tasks()]
+        functions += tasks.decorated_functions(loaded)
+    if sys.modules.get("flyte") is not None:
+        from ..flyte2.registration import decorated_functions
+        from .actions import reports_of
+
+        reports += reports_of(loaded)
+        left = decorated_functions(loaded)
+        # Where both are loaded, a function is left if neither has made a task of it.
+        functions = [name for name in functions if name in left] if sys.modules.get("flytekit") is not None else left
+    return reports, functions
 
 
 # Printing
@@ -122,7 +144,7 @@ def _print(found: _Examination, verbose: bool) -> None:
     for failure in found.failures:
         click.secho(f"\n{failure}", fg="red")
     for function in found.functions:
-        click.echo(f"\n{function} is decorated, but no task is made of it: put @task on it.")
+        click.echo(f"\n{function} is decorated, but no task is made of it: put @task or @env.task on it.")
     if not found.reports:
         click.echo(f"\n{found.target} has no task with @comet_ml_login.")
     else:
@@ -163,8 +185,12 @@ def _scope(found: Report) -> str:
 
 
 def _direct_nodes(found: Report) -> str:
+    if found.generation == "flyte2":
+        return "actions"
     if not found.nodes:
         return "in no workflow"
+    from .checks import direct
+
     right = sum(direct(found.link, node.node_id) for node in found.nodes)
     return f"{right} of {len(found.nodes)}"
 
@@ -212,18 +238,27 @@ def _task_as_json(found: Report) -> dict[str, Any]:
         "project_name": found.link.project_name,
         "scope": found.link.scope,
         "experiment_key": found.link.experiment_key,
-        "link_type": found.link.link_type,
-        "nodes": [
-            {
-                "workflow": node.workflow,
-                "node_id": node.node_id,
-                "kind": node.kind or "plain",
-                "direct_link": direct(found.link, node.node_id),
-            }
-            for node in found.nodes
-        ],
+        "generation": found.generation,
+        "link_type": found.link.link_type if found.generation == "flyte1" else None,
+        "nodes": _nodes_as_json(found),
         "secret": found.secret,
         "server": found.server,
         "problems": found.problems,
         "notes": found.notes,
     }
+
+
+def _nodes_as_json(found: Report) -> list[dict[str, Any]]:
+    if not found.nodes:
+        return []
+    from .checks import direct
+
+    return [
+        {
+            "workflow": node.workflow,
+            "node_id": node.node_id,
+            "kind": node.kind or "plain",
+            "direct_link": direct(found.link, node.node_id),
+        }
+        for node in found.nodes
+    ]

@@ -1,4 +1,4 @@
-"""Loading somebody's module, and finding its decorated tasks."""
+"""Loading somebody's module."""
 
 from __future__ import annotations
 
@@ -12,14 +12,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import click
-from flytekit.core.base_task import PythonTask
-from flytekit.core.context_manager import FlyteEntities
 
 from ..errors import CometTrackingError
-from ..flyte1.registration import TemplateConfig
 
 # A directory can have scripts in it that do things when they are imported: without Flyte, there is no task in them.
 _IMPORTS_FLYTE = re.compile(r"^\s*(?:from|import)\s+flyte", re.MULTILINE)
@@ -146,40 +142,3 @@ def _told(name: str, error: BaseException) -> str:
 def _installed(filename: str) -> bool:
     parts = Path(filename).parts
     return "site-packages" in parts or Path(__file__).parents[1] in Path(filename).parents or filename.startswith("<")
-
-
-def tracked_tasks() -> list[tuple[PythonTask[Any], TemplateConfig]]:
-    """Every decorated task that has been made in this process, with what the decorator put on it."""
-    return [(task, template) for task in _tasks() if (template := template_of(task)) is not None]
-
-
-def template_of(task: Any) -> TemplateConfig | None:
-    """What the decorator put on a task; None for one without it."""
-    # @eager alone takes over no attributes of its function.
-    candidates = (vars(task).get("get_config"), getattr(getattr(task, "task_function", None), "get_config", None))
-    return next((each for each in candidates if isinstance(each, TemplateConfig)), None)
-
-
-def _tasks() -> Iterator[PythonTask[Any]]:
-    return (entity for entity in FlyteEntities.entities if isinstance(entity, PythonTask))
-
-
-def decorated_functions(modules: list[ModuleType]) -> dict[str, Any]:
-    """Decorated functions of modules that no task was made of, by name."""
-    used = [getattr(task, "task_function", None) for task in _tasks()]
-    return {
-        f"{module.__name__}.{name}": value
-        for module in modules
-        for name, value in vars(module).items()
-        if callable(value)
-        and isinstance(getattr(value, "get_config", None), TemplateConfig)
-        and not isinstance(value, PythonTask)
-        and not any(value is function or value in _wrapped(function) for function in used)
-    }
-
-
-def _wrapped(function: Any) -> list[Any]:
-    found = []
-    while (function := getattr(function, "__wrapped__", None)) is not None:
-        found.append(function)
-    return found

@@ -11,6 +11,7 @@ from ..errors import InvalidOptionError
 from ..keys.action_key import action_prefix, action_text, derive_action_key, run_prefix, run_text
 from ..keys.experiment_key import Scope
 from ..link import CometLink, problem_of_page
+from ..shown import shown
 
 RESOLVER_VARIABLE = "COMET_FLYTE_RESOLVER"
 """Environment variable that names the resolver page, where tasks are serialized."""
@@ -100,7 +101,7 @@ def _resolver_of_environment() -> str | None:
         return None
     problem = problem_of_page(address)
     if problem is not None:
-        raise InvalidOptionError(f"The environment variable {RESOLVER_VARIABLE}, {address!r}, {problem}.")
+        raise InvalidOptionError(f"The environment variable {RESOLVER_VARIABLE}, {shown(address)}, {problem}.")
     return address
 
 

@@ -8,7 +8,8 @@ function: so every new task is looked at, by its `__post_init__`.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from types import ModuleType
 from typing import Any
 
 from flyte._secret import secrets_from_request
@@ -17,6 +18,7 @@ from flyte.extend import AsyncFunctionTaskTemplate
 from ..decorated import ACTION_TASK, ActionTask
 from ..errors import InvalidOptionError
 from ..options import Options
+from ..shown import shown
 from .link import CometActionLink
 from .secret import flyte_secret, is_same
 
@@ -50,10 +52,10 @@ def add_to_task(task: AsyncFunctionTaskTemplate[Any, Any, Any], action_task: Act
         return
     if task.reusable is not None:
         raise InvalidOptionError(
-            f"comet_ml_login: the task {task.name!r} runs in a reusable environment, whose containers have the secrets "
+            f"comet_ml_login: the task {shown(task.name)} runs in a reusable environment, whose containers have the secrets "
             f"of the environment only. Name it there: flyte.TaskEnvironment(..., secrets=[flyte.Secret("
-            f"key={secret.key!r}{f', group={secret.group!r}' if secret.group else ''}"
-            f"{f', as_env_var={secret.as_env_var!r}' if secret.as_env_var else ''})])."
+            f"key={shown(secret.key)}{f', group={shown(secret.group)}' if secret.group else ''}"
+            f"{f', as_env_var={shown(secret.as_env_var)}' if secret.as_env_var else ''})])."
         )
     # A new list: the environment's is shared by its tasks.
     task.secrets = [*present, secret]
@@ -68,13 +70,39 @@ def watch_tasks() -> None:
     @functools.wraps(made)
     def look_at_function(task: AsyncFunctionTaskTemplate[Any, Any, Any]) -> None:
         made(task)
-        for function in _wrapped(task.func):
-            action_task = getattr(function, ACTION_TASK, None)
-            if isinstance(action_task, ActionTask):
-                add_to_task(task, action_task)
-                return
+        action_task = action_task_of(task.func)
+        if action_task is not None:
+            add_to_task(task, action_task)
 
     AsyncFunctionTaskTemplate.__post_init__ = look_at_function
+
+
+def action_task_of(function: Any) -> ActionTask | None:
+    """What is known of the task of a function that is decorated, or under other decorators; None for another one."""
+    found = (getattr(each, ACTION_TASK, None) for each in _wrapped(function))
+    return next((each for each in found if isinstance(each, ActionTask)), None)
+
+
+def tracked_tasks(modules: Iterable[ModuleType]) -> list[tuple[AsyncFunctionTaskTemplate[Any, Any, Any], ActionTask]]:
+    """The decorated tasks in some modules, each once."""
+    values = (value for module in modules for value in vars(module).values())
+    tasks = {id(value): value for value in values if isinstance(value, AsyncFunctionTaskTemplate)}
+    found = ((task, action_task_of(task.func)) for task in tasks.values())
+    return [(task, action_task) for task, action_task in found if action_task is not None]
+
+
+def decorated_functions(modules: Iterable[ModuleType]) -> list[str]:
+    """Names of decorated functions in some modules that no task was made of."""
+    return [
+        f"{module.__name__}.{name}"
+        for module in modules
+        for name, value in vars(module).items()
+        if not isinstance(value, (AsyncFunctionTaskTemplate, type)) and _is_left(getattr(value, ACTION_TASK, None))
+    ]
+
+
+def _is_left(action_task: object) -> bool:
+    return isinstance(action_task, ActionTask) and action_task.name is None
 
 
 def _wrapped(function: Any) -> Iterator[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import flyte
 from ..credentials import checked_api_key, failure
 from ..errors import APIKeyError, InvalidOptionError
 from ..options import is_flyte_secret
-from ..shown import name_of, shown, without_api_keys
+from ..shown import name_of, shown
 
 _DIRECTORY = "/etc/flyte/secrets"
 _SHORTEST_SECRET = 8
@@ -40,11 +40,11 @@ def flyte_secret(secret: Any) -> flyte.Secret | None:
             mount=Path(_DIRECTORY) if mounted else None,
             as_env_var=None if mounted else getattr(secret, "env_var", None),
         )
-    except ValueError as error:
+    except ValueError:
         raise InvalidOptionError(
             f"comet_ml_login: Flyte 2 cannot deliver the secret with group {shown(secret.group)} and key "
-            f"{shown(secret.key)}: {without_api_keys(str(error))}. Give it a name "
-            "of its own: flyte.Secret(..., as_env_var='COMET_API_KEY')."
+            f"{shown(secret.key)}: they make no name of an environment variable. Give it one: flyte.Secret(..., "
+            "as_env_var='COMET_API_KEY')."
         ) from None
 
 
@@ -76,14 +76,14 @@ def read_api_key(secret: Any, environ: Mapping[str, str]) -> str:
         APIKeyError: If there is no key, or what there is can't be one. The message names the secret, never its value.
     """
     requested = flyte_secret(secret)
-    if requested is None:
-        name = f"the callable {name_of(secret)}"
-        return checked_api_key(_called(secret, name), name)
-    name = _description(requested)
-    return checked_api_key(_delivered(requested, name, environ), name)
+    if requested is not None:
+        name = _description(requested)
+        return checked_api_key(_delivered(requested, name, environ), name)
+    name = f"the callable {name_of(secret)}"
+    return checked_api_key(_called(secret, name), name)
 
 
-def _called(secret: Any, name: str) -> object:
+def _called(secret: Callable[[], object], name: str) -> object:
     try:
         return secret()
     except Exception as error:
@@ -102,7 +102,7 @@ def _delivered(secret: flyte.Secret, name: str, environ: Mapping[str, str]) -> s
     for names in ([*group, secret.key], [secret.key]):
         for path in (directory.joinpath(*names), directory.joinpath(*map(str.lower, names))):
             if path.is_file():
-                return path.read_text(encoding="utf-8", errors="replace")
+                return path.read_text(encoding="utf-8")
     where = f"the environment variable {variable}" if variable else f"a file in {directory}"
     raise APIKeyError(
         f"comet_ml_login: {name} was not found in this action ({where} should have it). The decorator requests it "

@@ -1,0 +1,120 @@
+"""What `doctor` says of a task of either generation: which experiment, which server, and what is wrong with options."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
+
+from ..keys.experiment_key import is_legal_key
+from ..link import CometLink
+from ..options import Options
+from ..session.server import COMET_HOSTS, COMET_SERVICE
+from ..shown import shown
+
+if TYPE_CHECKING:
+    from ..flyte1.workflow_nodes import NodeOfTask
+
+_COVERS = {
+    "attempt": "an experiment for every attempt of every node",
+    "node": "an experiment for every node, over all its attempts",
+    "execution": "one experiment for the whole execution",
+}
+
+
+@dataclass
+class Report:
+    """What there is to say about a task.
+
+    Attributes:
+        name: The task's name.
+        link: Its link.
+        nodes: Its nodes in the workflows that were imported.
+        facts: Pairs of a label and lines of text.
+        problems: What is wrong: it fails, or does not do what its options say.
+        notes: What one should know.
+        secret: Which secret it asks for.
+        server: The server that its pods talk to.
+        generation: The generation of Flyte that it is a task of; in Flyte 2 there are no nodes.
+    """
+
+    name: str
+    link: CometLink
+    nodes: list[NodeOfTask]
+    facts: list[tuple[str, list[str]]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    secret: str = ""
+    server: str = ""
+    generation: Literal["flyte1", "flyte2"] = "flyte1"
+
+
+def server(host: str, options: Mapping[str, Any]) -> str:
+    """The server that a pod talks to, as far as the decorator decides it."""
+    override = options.get("url_override")
+    if override:
+        return str(override)
+    return COMET_SERVICE if urlsplit(host).hostname in COMET_HOSTS else host
+
+
+def experiment_of(link: CometLink, start: bool) -> str:
+    """Which experiment a task has, in words."""
+    covers = _COVERS[link.scope] if link.experiment_key is None else f"the one with the key {link.experiment_key}"
+    started = "" if start else ", which the body starts itself"
+    return f"{link.workspace}/{link.project_name}: {covers}{started}"
+
+
+def examine_key(found: Report, link: CometLink) -> None:
+    """Say what is to be said of a given experiment key."""
+    key = link.experiment_key
+    if key is None:
+        return
+    if not is_legal_key(key):
+        found.problems.append(
+            f"Comet refuses experiment_key={shown(key, experiment_key=True)}: a key is 32 to 50 ASCII letters and "
+            f"digits; this one has {len(key)} characters."
+        )
+    found.notes.append("All nodes, attempts and executions log to this one experiment, since it has an experiment_key.")
+
+
+def examine_options(found: Report, options: Options) -> None:
+    """Say what is to be said of the other options."""
+    link, keywords = options.link, options.login_kwargs
+    override = keywords.get("url_override")
+    if override and urlsplit(str(override)).netloc != urlsplit(link.host).netloc:
+        found.problems.append(
+            f"The link leads to host={link.host!r}, but the data goes to url_override={shown(override)}: set only "
+            "`host`."
+        )
+    if keywords.get("api_key"):
+        found.problems.append(
+            "api_key= puts the API key into your code and image. In a pod it is not even used: `secret` is. Leave it "
+            "out; for local runs, set COMET_API_KEY or run `comet login`."
+        )
+    parts = urlsplit(link.host)
+    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+        found.notes.append(f"{link.host} is plain http: the API key crosses the network as it is.")
+    if not options.start:
+        found.notes.append(
+            "start=False: unless the body starts an experiment, there is none, and the link leads nowhere. The body's "
+            "`comet_ml.start()` has the key that the link leads to."
+        )
+    if keywords.get("disabled"):
+        found.notes.append("disabled=True: nothing is tracked.")
+    if keywords.get("online") is False:
+        found.notes.append("online=False: the experiment is an archive until it is uploaded; the link leads nowhere.")
+    config = link.config()
+    if config["workspace"] != link.workspace or config["project_name"] != link.project_name:
+        found.notes.append(
+            f"Quoted in the link: {config['workspace']}/{config['project_name']}. Compare it with the address that "
+            "your browser shows for the project in Comet: the link is right only if they are the same."
+        )
+
+
+def _is_loopback(name: str) -> bool:
+    try:
+        return name == "localhost" or ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
