@@ -296,11 +296,6 @@ def test_settings_of_the_user_s_own_environment_survive(comet: CometServer, in_p
     assert comet.only_experiment.workspace == "my-team"
 
 
-def test_a_setting_that_the_sdk_cannot_read_is_an_error_that_names_it(comet: CometServer, in_pod: InPod) -> None:
-    with in_pod(), pytest.raises(ValueError, match="timeout_cleaning='soon' is no value of the Comet setting"):
-        tracked(comet, timeout_cleaning="soon")()
-
-
 def test_an_experiment_of_the_body_s_own_is_warned_about(
     comet: CometServer, in_pod: InPod, caplog: pytest.LogCaptureFixture
 ) -> None:

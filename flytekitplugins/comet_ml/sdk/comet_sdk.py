@@ -9,9 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from types import FunctionType, ModuleType
 from typing import Any
 
-from ..errors import InvalidOptionError
 from ..log import logger
-from ..shown import shown, without_api_keys
 from . import constructors, patches, running_experiment
 from .call import Call
 from .protocols import Experiment, StoredExperiment
@@ -74,29 +72,6 @@ class CometSDK:
             return _ON.get(text)
         value = self.setting(name)
         return value if isinstance(value, bool) else None
-
-    def check_settings(self, settings: Mapping[str, Any]) -> None:
-        """Refuse settings in force that the SDK cannot read: every later look at one of them would raise.
-
-        Args:
-            settings: The decorator's keywords that are settings.
-
-        Raises:
-            InvalidOptionError: With the setting and what was given.
-        """
-        if not settings:
-            return
-        config = self._config or self._comet_ml.get_config()
-        for key in list(config.keys()):
-            name = key.removeprefix("comet.").replace(".", "_")
-            if name in settings and name != "api_key":
-                try:
-                    config[key]
-                except Exception as error:  # everett's, which is no dependency of ours
-                    raise InvalidOptionError(
-                        f"comet_ml_login: {name}={shown(settings[name])} is no value of the Comet setting {key!r}: "
-                        f"{without_api_keys(str(error))}"
-                    ) from None
 
     def named_server(self, environ: Mapping[str, str], *, directory: str | None = None) -> str | None:
         """The address of the Comet server that the environment or the SDK's configuration files name.
@@ -240,9 +215,6 @@ class MockedSDK(CometSDK):
     def named_server(self, environ: Mapping[str, str], *, directory: str | None = None) -> str | None:
         """What the environment that the test gives says."""
         return environ.get("COMET_URL_OVERRIDE")
-
-    def check_settings(self, settings: Mapping[str, Any]) -> None:
-        """A mock takes every setting."""
 
     def bind(self, api_key: str) -> None:
         """A mock is its own server."""

@@ -7,7 +7,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..sdk import http
-from ..sdk.arguments import settings_of
 from ..sdk.call import Call
 from ..sdk.comet_sdk import CometSDK
 from ..sdk.experiments import is_offline, is_resumed, silence_state
@@ -99,7 +98,6 @@ class Opening:
             self._layer.set({"COMET_EXPERIMENT_KEY": None})
         if not plan.log_command_line and not self._environ.get(_COMMAND_LINE):
             self._layer.set({_COMMAND_LINE: "0"})
-        self._sdk.check_settings(settings_of(plan.login_kwargs))
         self.mode = self._requested_mode()
         if self.mode == "disabled":
             self._layer.set({"COMET_AUTO_LOG_DISABLE": "1", "COMET_EXPERIMENT_KEY": None})
