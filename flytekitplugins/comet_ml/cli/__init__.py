@@ -32,7 +32,7 @@ class _Commands(click.Group):
         try:
             command: click.Command = importlib.import_module(f"{__name__}.{cmd_name}").command
         except ModuleNotFoundError as error:
-            if error.name != "flytekit":
+            if str(error.name).partition(".")[0] != "flytekit":
                 raise
             raise click.ClickException(
                 f"`{cmd_name}` is for tasks of Flyte 1, and needs flytekit, which is not installed here."
