@@ -52,8 +52,8 @@ def add_to_task(task: AsyncFunctionTaskTemplate[Any, Any, Any], action_task: Act
         return
     if task.reusable is not None:
         raise InvalidOptionError(
-            f"comet_ml_login: the task {shown(task.name)} runs in a reusable environment, whose containers have the secrets "
-            f"of the environment only. Name it there: flyte.TaskEnvironment(..., secrets=[flyte.Secret("
+            f"comet_ml_login: the task {shown(task.name)} runs in a reusable environment, whose containers have the "
+            f"secrets of the environment only. Name it there: flyte.TaskEnvironment(..., secrets=[flyte.Secret("
             f"key={shown(secret.key)}{f', group={shown(secret.group)}' if secret.group else ''}"
             f"{f', as_env_var={shown(secret.as_env_var)}' if secret.as_env_var else ''})])."
         )
