@@ -80,10 +80,12 @@ bench: $(READY)
 	$(BIN)/pip install -q uv
 	$(BIN)/python -m benchmarks
 
+# uv, because pip's resolver takes minutes; torch by pip, because only pip looks where the build without CUDA may lie.
 $(READY): setup.py dev-requirements.txt
 	@python=$$(./.ci/python) && echo "Setting up $(VENV) with $$python." && $$python -m venv $(VENV)
-	$(BIN)/pip install -q --upgrade pip
-	$(BIN)/pip install -q -e . -r dev-requirements.txt
+	@mkdir -p build && grep '^torch' dev-requirements.txt > build/torch.txt
+	$(BIN)/pip install -q uv -r build/torch.txt
+	$(BIN)/uv pip install -q --python $(BIN)/python -e . -r dev-requirements.txt
 	@touch $@
 
 clean:
