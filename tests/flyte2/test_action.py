@@ -153,7 +153,7 @@ def test_an_aborted_action_is_shown_as_terminated(actions: Actions, comet: Comet
     assert run.status == -signal.SIGTERM, run.log
     experiment = comet.only_experiment
     assert experiment.others["flyte_status"] == "terminated"
-    assert experiment.states[-1] == "crashed"
+    assert experiment.states[-1] == "crashed", (experiment.states, run.log)
     assert len(experiment.metrics["loss"]) == 3
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from tests.support.comet_server import CometServer, Experiment
 
 MODULE = """
 import os
+import pathlib
+import time
 
 import comet_ml
 import flyte
@@ -28,8 +31,16 @@ def login(ranks):
         ranks=ranks,
     )
 
+def meet():
+    # As those of a real task do when they make their process group.
+    room = pathlib.Path(os.environ["ROOM"])
+    (room / os.environ["RANK"]).touch()
+    while len(list(room.iterdir())) < 2:
+        time.sleep(0.05)
+
 def body(fails):
     rank = os.environ["RANK"]
+    meet()
     experiment = comet_ml.get_running_experiment()
     if experiment is not None:
         experiment.log_metric(f"loss_{rank}", 0.5)
@@ -71,6 +82,7 @@ def losses(experiment: Experiment) -> set[str]:
 def run_ranks(actions: Actions, task: str, *, fails: str = "", **more: str) -> str:
     """Run the two ranks of a clustered task, and return the address of its link."""
     module = actions.module(MODULE)
+    more["ROOM"] = tempfile.mkdtemp(dir=actions.directory)
     running = [
         actions.start(
             module,
@@ -113,7 +125,7 @@ def test_a_restart_of_the_pods_goes_on_with_the_experiment(actions: Actions, com
     run_ranks(actions, "everyone", JOBSET_RESTART_ATTEMPT="1")
     experiment = comet.only_experiment
     assert experiment.others["flyte_status"] == "finished"
-    assert experiment.states[-1] == "finished"
+    assert experiment.states[-1] == "finished", experiment.states
 
 
 @pytest.mark.parametrize("task", ["primary", "everyone"])
@@ -141,12 +153,15 @@ with open(sys.argv[1], "wb") as file:
     pickle.dump(context, file)
     file.write(cloudpickle.dumps(module.{task}.func))
 """
+    # A blob store has no directories; the local disk has.
+    (tmp_path / CHILD / "1").mkdir(parents=True)
+    (room := tmp_path / "room").mkdir()
     pickled = tmp_path / "pickled"
     subprocess.run([sys.executable, "-c", pickling, str(pickled)], check=True, timeout=120)
     workers = [
         subprocess.Popen(
             [sys.executable, "-c", WORKER, str(pickled)],
-            env=actions.variables(RUN_NAME, CHILD, 0, rank(number)),
+            env=actions.variables(RUN_NAME, CHILD, 0, rank(number, ROOM=str(room))),
             stdout=(tmp_path / f"log{number}").open("wb"),
             stderr=subprocess.STDOUT,
         )

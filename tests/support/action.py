@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import itertools
 import os
 import re
 import subprocess
@@ -27,6 +28,7 @@ ROOT, CHILD = "a0", "4f8nz7kq2m9x0c1v5b3h6j7d1"
 """Names of the root action and of a child."""
 
 PROJECT, DOMAIN = "flytesnacks", "development"
+_modules = itertools.count()
 _TEMPLATES = {"run": "{{.runName}}", "action": "{{.actionName}}", "project": "{{.executionProject}}"}
 
 
@@ -155,9 +157,9 @@ class Actions:
 
     def module(self, source: str) -> Any:
         """Write a module and import it here, where it is deployed."""
-        self._count += 1
-        name = f"actions_{os.getpid()}_{self._count}"
-        folder = self.directory / f"source{self._count}"
+        # Python keeps modules by their names, for all tests of the process.
+        name = f"actions_{os.getpid()}_{next(_modules)}"
+        folder = self.directory / f"source_{name}"
         folder.mkdir(parents=True)
         (folder / f"{name}.py").write_text(source)
         sys.path.insert(0, str(folder))
