@@ -312,13 +312,14 @@ def test_the_dockerfile_s_install_step_gives_an_environment_that_works(tmp_path:
     environment = {**os.environ, "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}", "VERSION": ""}
     environment.pop("PYTHONPATH", None)
     subprocess.run(["bash", "-ec", step], check=True, env=environment)
-    # Of what is installed here, the plugin may use only what comes with flytekit and the SDK.
+    # Of what is installed here, the plugin may use only what comes with flytekit and the SDK; Flyte 2 is an extra.
     script = (
         "import importlib, pkgutil, flytekitplugins.comet_ml as plugin, importlib.resources as resources\n"
         "files = ('py.typed', 'deck/deck.css', 'cli/resolver.html')\n"
         "assert all(resources.files(plugin).joinpath(name).is_file() for name in files)\n"
         "for module in pkgutil.walk_packages(plugin.__path__, 'flytekitplugins.comet_ml.'):\n"
-        "    module.name.endswith('__main__') or importlib.import_module(module.name)\n"
+        "    of_flyte_2 = '.flyte2' in module.name or module.name.endswith('cli.actions')\n"
+        "    of_flyte_2 or module.name.endswith('__main__') or importlib.import_module(module.name)\n"
         "print(plugin.comet_ml_login.__name__, plugin.__file__)"
     )
     done = subprocess.run([binaries / "python", "-c", script], capture_output=True, text=True, check=False, cwd="/")

@@ -64,7 +64,7 @@ def test_a_task_is_tracked_end_to_end(comet: CometServer, pod: Pod, source: str)
     assert set(experiment.parameters) <= {"epochs", "name", "config.lr", "curr_step"}
     assert experiment.others["flyte_execution"] == "ahq8bl2jkbsf7wxd4mzn"
     assert not experiment.alive
-    assert run.log.count("[flytekitplugins.comet_ml]") == 1
+    assert run.log.count("[flytekitplugins.comet_ml] Comet experiment") == 1
     assert f"Comet experiment: {comet.url}/my-team/digits/{KEY}" in run.log
 
 

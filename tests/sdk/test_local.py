@@ -675,7 +675,8 @@ def test_comet_shows_how_the_task_ended(laptop: CometServer, error: BaseExceptio
     experiment = laptop.only_experiment
     assert experiment.metrics["m"] == [(None, 1)]
     assert (experiment.states[-1] == "crashed") is crashed
-    assert (experiment.others.get("flyte_status") == "failed") is crashed
+    status = "terminated" if isinstance(error, KeyboardInterrupt) else "failed"
+    assert (experiment.others.get("flyte_status") == status) is crashed
     if isinstance(error, OwnError):
         assert experiment.others["flyte_error_type"] == "OwnError"
         assert experiment.others["flyte_error_message"] == "no good: ***"
