@@ -64,7 +64,7 @@ def state():
         "handlers": {number.name: repr(signal.getsignal(number)) for number in signal.valid_signals()
                      if isinstance(number, signal.Signals)},
         "wakeup": wakeup(),
-        "hooks": [repr(sys.excepthook), repr(sys.unraisablehook), repr(sys.meta_path)],
+        "hooks": [repr(sys.excepthook), repr(sys.meta_path)],
         "streams": [repr(sys.stdout), repr(sys.stderr)],
         "filters": [repr([(h, h.filters) for h in logger.handlers] + logger.filters) for logger in loggers],
         "running": repr(comet_ml.get_running_experiment()),

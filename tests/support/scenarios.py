@@ -116,7 +116,17 @@ FROM_THE_START = [
         slow=True,
         **archived(),
     ),
-    Scenario(name="slow: 2 s a request", group=START, prepare=always(slow(2)), archive=None, start_limit=25, slow=True),
+    # Eight requests: on a busy machine, more than the start may take.
+    Scenario(
+        name="slow: 2 s a request",
+        group=START,
+        prepare=always(slow(2)),
+        archive=None,
+        state="none|running|finished",
+        warns=None,
+        start_limit=25,
+        slow=True,
+    ),
     Scenario(
         name="refused, then the task raises",
         group=START,
@@ -399,7 +409,7 @@ THE_POD_S = [
         prepare=never,
         state="none",
         lost="everything: there is no place for an archive",
-        warns=2,
+        warns=3,
         slow=True,
     ),
     Scenario(

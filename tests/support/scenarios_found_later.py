@@ -112,7 +112,7 @@ FOUND_LATER = [
         options={"end_timeout": 8},
         archive=True,
         state="running",
-        warns=None,
+        warns=2,
         end_limit=14,
     ),
     Scenario(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -26,6 +27,7 @@ class Call:
         on_made: Called with every one that the SDK has made for the body.
         streams: Standard output and error as they were before any call that runs.
         told: What was said once, and need not be said again.
+        left_behind: The thread of a start that came to no end within its deadline.
     """
 
     def __init__(self, before: Any, outer: Any) -> None:
@@ -41,6 +43,7 @@ class Call:
         self.on_open: Callable[[Any], None] = lambda experiment: None
         self.on_made: Callable[[Any], None] = lambda experiment: None
         self.streams: dict[str, Any] = {}
+        self.left_behind: threading.Thread | None = None
         self.told: set[str] = set()
         self._running: Any = None
         self._process = os.getpid()

@@ -28,6 +28,7 @@ from .outcome import Report
 from .plan import SessionPlan
 
 _SECONDS_FOR_THE_SERVER_TO_COME_BACK = 12.0
+_SECONDS_FOR_A_LATE_START = 3.0
 
 
 class End:
@@ -114,6 +115,9 @@ class End:
         seconds = deadline.left if outcome.status == "terminated" else max(self._plan.end_timeout, deadline.left)
         # A moment to say so if it is not enough.
         self._archive_what_is_there(left_open, seconds - 0.2)
+        if self._call.left_behind is not None and outcome.status != "terminated":
+            # What it has created must not stay running in Comet.
+            self._call.left_behind.join(min(_SECONDS_FOR_A_LATE_START, deadline.left))
 
     def _is_the_task_s(self, experiment: Experiment) -> bool:
         # A logger can have opened it, under the same key, as another object.

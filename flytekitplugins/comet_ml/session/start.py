@@ -207,10 +207,10 @@ class _Attempt:
             with within(own):
                 self._attempt()
 
-        run_within(deadline.left, attempt, "comet-ml-start")
+        thread = run_within(deadline.left, attempt, "comet-ml-start")
         with self._lock:
             if self.cause is None and self._refused is None and not self._finished:
-                self._left_behind = True
+                self._left_behind, call.left_behind = True, thread
                 self.cause = TimeoutError(f"no answer within {SECONDS_TO_START:.0f} seconds")
         return self._result()
 
