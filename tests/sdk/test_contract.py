@@ -69,6 +69,7 @@ def test_a_row_of_which_the_sdk_has_nothing_is_left_out(mocker: MockerFixture) -
     assert gone not in patches.in_force()
 
 
+@pytest.mark.newest
 def test_the_table_is_in_force_whole_or_not_at_all(mocker: MockerFixture) -> None:
     patches.apply()
     flush = vars(comet_ml.CometExperiment)["flush"]

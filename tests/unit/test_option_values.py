@@ -70,6 +70,7 @@ def test_so_has_an_argument_of_the_object(name: str, value: Any) -> None:
         track(experiment_config=config)
 
 
+@pytest.mark.newest
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -110,6 +111,7 @@ def test_an_argument_of_start_and_login_and_a_setting_has_a_value_of_its_kind(na
     assert "hunter2" not in str(refused.value)
 
 
+@pytest.mark.newest
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -33,7 +33,8 @@ def _given(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict
     owner = (None,) if plain is not function else ()
     given = dict(_signature(plain).bind_partial(*owner, *args, **kwargs).arguments)
     given.pop("self", None)
-    return {**given, **given.pop("kwargs", {})}
+    further = given.pop("kwargs", {})
+    return {**given, **further}
 
 
 _NOBODY = "0" * 32
