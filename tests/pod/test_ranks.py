@@ -176,8 +176,8 @@ def test_a_primary_rank_that_succeeds_does_not_hide_that_another_one_has_failed(
     experiment = comet.only_experiment
     assert experiment.states[-1] == ("finished" if restarted else "crashed")
     assert experiment.others["flyte_status"] == ("finished" if restarted else "failed")
-    # The error of the run before is no error of this one.
-    assert experiment.others["flyte_error_message"] == ("-" if restarted else "rank 1 has no luck")
+    # It says of which rank and run.
+    assert experiment.others["flyte_error_message"] == "rank 1 has no luck"
     assert experiment.others["flyte_failed_rank"].startswith("1 ")
 
 

@@ -15,6 +15,7 @@ def track(**options: Any) -> comet_ml_login:
     return comet_ml_login(project_name="digits", workspace="my-team", secret=lambda: "unused", **options)
 
 
+@pytest.mark.newest
 @pytest.mark.parametrize(
     "another",
     [
@@ -48,6 +49,7 @@ def test_a_second_experiment_does_not_cost_the_first(laptop: CometServer, anothe
     assert not second.alive
 
 
+@pytest.mark.newest
 def test_a_second_experiment_that_cannot_start_leaves_the_first_the_running_one(laptop: CometServer) -> None:
     @track()
     def body() -> None:

@@ -56,6 +56,7 @@ def test_a_server_that_the_body_names_gets_no_key_of_the_task_s(comet: CometServ
     assert comet.only_experiment.states[-1] == "crashed"
 
 
+@pytest.mark.newest
 def test_a_child_process_that_crashes_does_not_make_the_task_s_success_a_crash(laptop: CometServer) -> None:
     @comet_ml_login(project_name="digits", workspace="my-team", secret=lambda: "unused")
     def train() -> int:

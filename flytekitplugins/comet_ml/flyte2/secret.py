@@ -102,7 +102,7 @@ def _delivered(secret: flyte.Secret, name: str, environ: Mapping[str, str]) -> s
     for names in ([*group, secret.key], [secret.key]):
         for path in (directory.joinpath(*names), directory.joinpath(*map(str.lower, names))):
             if path.is_file():
-                return path.read_text(encoding="utf-8")
+                return path.read_text(encoding="utf-8", errors="replace")
     where = f"the environment variable {variable}" if variable else f"a file in {directory}"
     raise APIKeyError(
         f"comet_ml_login: {name} was not found in this action ({where} should have it). The decorator requests it "

@@ -72,7 +72,8 @@ class Report:
         others: dict[str, str] = {FLYTE_STATUS: outcome.status}
         if outcome.error is not None:
             others[FLYTE_ERROR_TYPE], others[FLYTE_ERROR_MESSAGE], _ = described(outcome.error, self._told)
-        elif resumed:
+        elif resumed and self._plan.run is None:
+            # Of ranks, `flyte_failed_rank` names the run; another one may be failing at this moment.
             others |= {FLYTE_ERROR_TYPE: _NONE, FLYTE_ERROR_MESSAGE: _NONE}
         if outcome.crashed and self._plan.run is not None and not self._plan.primary:
             others[FLYTE_FAILED_RANK] = f"{self._plan.rank} (run {self._plan.run})"
