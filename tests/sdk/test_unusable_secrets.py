@@ -52,6 +52,29 @@ def test_so_is_a_callable_that_returns_none(comet: CometServer, in_pod: InPod, v
     assert comet.requests == []
 
 
+@pytest.mark.parametrize(("value", "wrong"), UNUSABLE.items(), ids=UNUSABLE.values())
+def test_so_is_what_a_local_run_finds_in_the_environment(
+    comet: CometServer, monkeypatch: pytest.MonkeyPatch, value: str, wrong: str
+) -> None:
+    monkeypatch.setenv("COMET_API_KEY", value)
+    with pytest.raises(APIKeyError) as refused:
+        tracked(comet, lambda: pytest.fail("the body ran"))()
+    assert f"COMET_API_KEY, or the api_key of a .comet.config, holds no Comet API key: {wrong}" in str(refused.value)
+    assert CANARY not in shown_of(refused.value)
+    assert comet.requests == []
+
+
+def test_blanks_around_a_key_in_the_environment_are_left_out(
+    comet: CometServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("COMET_API_KEY", f" {CANARY}\n")
+    comet.accepted_keys = {CANARY}
+    tracked(comet)()
+    assert [experiment.states[-1] for experiment in comet.experiments.values()] == ["ended"]
+    assert os.environ["COMET_API_KEY"] == f" {CANARY}\n"
+    assert [record for record in caplog.records if record.levelname == "WARNING"] == []
+
+
 def test_a_file_that_is_no_text_is_no_key(comet: CometServer, in_pod: InPod, tmp_path: Path) -> None:
     (tmp_path / "comet-ml").mkdir()
     (tmp_path / "comet-ml" / "comet-ml-api-key").write_bytes(b"key\xff\xfe")

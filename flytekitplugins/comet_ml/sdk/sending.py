@@ -82,7 +82,7 @@ def hurry(experiment: Any, seconds: float) -> None:
     """
     for client in _clients(experiment).values():
         # Several requests come before and after what is to be sent.
-        _set_patience(client, min(client.default_timeout, max(1.0, seconds / 8)), {"total": 0 if seconds < 20 else 1})
+        _set_patience(client, min(client.default_timeout, max(1.0, seconds / 3)), {"total": 0 if seconds < 20 else 1})
     streamer: Any = getattr(experiment, "streamer", None)
     online = getattr(streamer, "online_streamer", None)
     if online is not None:

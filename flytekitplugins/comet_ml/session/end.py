@@ -71,7 +71,7 @@ class End:
         deadline = Deadline(seconds)
         if self._life.claim_end(outcome):
             try:
-                self._end(outcome, deadline)
+                self._end(outcome, deadline, seconds)
             finally:
                 self._life.ended()
             return
@@ -93,7 +93,7 @@ class End:
                 )
         return list(found.values())
 
-    def _end(self, outcome: Outcome, deadline: Deadline) -> None:
+    def _end(self, outcome: Outcome, deadline: Deadline, given: float) -> None:
         left_open: list[Experiment] = []
         opened = self._opened()
         if len(opened) > 1:
@@ -112,7 +112,8 @@ class End:
             share = 0.8 if outcome.status == "terminated" else 1.0
             if not self._end_one(experiment, outcome, Deadline(deadline.left * share / (len(opened) - number))):
                 left_open.append(experiment)
-        seconds = deadline.left if outcome.status == "terminated" else max(self._plan.end_timeout, deadline.left)
+        # A store may take as long again, unless the process is to be killed.
+        seconds = deadline.left if given < self._plan.end_timeout or outcome.status == "terminated" else given
         # A moment to say so if it is not enough.
         self._archive_what_is_there(left_open, seconds - 0.2)
         if self._call.left_behind is not None and outcome.status != "terminated":

@@ -6,6 +6,7 @@ from collections.abc import MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..credentials import checked_api_key
 from ..sdk import http
 from ..sdk.call import Call
 from ..sdk.comet_sdk import CometSDK
@@ -111,10 +112,20 @@ class Opening:
         if self._plan.credentials is not None:
             api_key = arguments["api_key"] = self._plan.credentials()
             self._protect(api_key)
+        elif isinstance(api_key, str) and not self._plan.login_kwargs.get("api_key"):
+            api_key = self._checked(api_key)
         kwargs = self._plan.login_kwargs
         host, remote = self._plan.host, self._plan.remote
         self._layer.set(server_settings(self._sdk, host, api_key, kwargs, self._environ, remote=remote))
         self._sdk.forget_clients()
+
+    def _checked(self, api_key: str) -> str:
+        """A key that the SDK has found itself, refused before a request has it in a header if it can be none."""
+        checked = checked_api_key(api_key, f"{variable('api_key')}, or the api_key of a .comet.config,")
+        if self._environ.get(variable("api_key"), checked) != checked:
+            # The SDK takes blanks and quotes off in some places, and in others not.
+            self._layer.set({variable("api_key"): checked})
+        return checked
 
     def _configured_key(self) -> object:
         return self._plan.login_kwargs.get("api_key") or self._sdk.setting("comet.api_key")
