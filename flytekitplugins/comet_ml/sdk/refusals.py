@@ -6,7 +6,9 @@ They are told apart by type, status and `sdk_error_code`, never by message.
 from __future__ import annotations
 
 import importlib
+from typing import Any
 
+from .. import foreign_text
 from ..errors import APIKeyRejectedError, CometTrackingError, ExperimentRefusedError, WorkspaceAccessError
 from ..shown import shown
 
@@ -15,6 +17,10 @@ _API_KEY_NOT_REGISTERED = 90212
 _NO_SUCH_WORKSPACE = 90219
 _VIEW_ONLY = 7000011
 _SERVICE_ACCOUNT_RESTRICTED = 7000023
+
+
+# Past what a class may have put in front of it.
+_ARGUMENTS: Any = BaseException.__dict__["args"]
 
 
 def refusal(error: BaseException, *, server: str, workspace: str, project_name: str) -> CometTrackingError | None:
@@ -32,8 +38,8 @@ def refusal(error: BaseException, *, server: str, workspace: str, project_name: 
         The error, without the SDK's (which can carry the API key); None if the exception is no refusal, but a server
         that cannot be reached or does not work.
     """
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    code = getattr(error, "sdk_error_code", None)
+    status = _attribute(_attribute(error, "response"), "status_code")
+    code = _attribute(error, "sdk_error_code")
     if _is(error, "InvalidAPIKey", "Unauthorized") or code == _API_KEY_NOT_REGISTERED or status == 401:
         return APIKeyRejectedError(
             f"Comet at {server} rejected the API key. Check that the secret (in a local run COMET_API_KEY, or the file "
@@ -62,7 +68,7 @@ def refusal(error: BaseException, *, server: str, workspace: str, project_name: 
     ):
         return ExperimentRefusedError(
             f"Comet at {server} refused to start the experiment in workspace {shown(workspace)}, project "
-            f"{shown(project_name)}: {error}"
+            f"{shown(project_name)}: {foreign_text.described(error).message}"
         )
     return None
 
@@ -75,26 +81,21 @@ def is_unreachable(error: BaseException) -> bool:
 
 def described(error: BaseException) -> str:
     """An exception in words: for one of `requests` around one of urllib3, what went wrong on the line."""
-    reason = getattr(error.args[0], "reason", None) if error.args else None
-    told = reason if isinstance(reason, Exception) else error
-    return f"{type(told).__name__}: {told}"
-
-
-def is_outage(error: BaseException) -> bool:
-    """Whether an exception is the server's or the network's, and not one of wrong arguments.
-
-    To be asked after `refusal`.
-    """
-    requests = importlib.import_module("requests")
-    return isinstance(error, (requests.RequestException, OSError)) or _is(error, "CometException")
-
-
-def is_disk_trouble(error: BaseException) -> bool:
-    """Whether an exception says that there is no place for an offline archive, or that it is full."""
-    return isinstance(error, OSError) or _is(error, "InvalidOfflineDirectory")
+    arguments = _ARGUMENTS.__get__(error)
+    reason = _attribute(arguments[0], "reason") if arguments else None
+    return str(foreign_text.described(reason if isinstance(reason, Exception) else error))
 
 
 def _is(error: BaseException, *names: str) -> bool:
     exceptions = importlib.import_module("comet_ml.exceptions")
     classes = tuple(getattr(exceptions, name) for name in names if hasattr(exceptions, name))
     return isinstance(error, classes)
+
+
+def _attribute(thing: Any, name: str) -> Any:
+    """An attribute of something that may be of any make; None where there is none."""
+    try:
+        return getattr(thing, name, None)
+    except Exception:
+        # Its own property has failed.
+        return None

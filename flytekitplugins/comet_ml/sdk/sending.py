@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..foreign_text import described
 from ..log import logger
 from .call import calls, directly
 from .experiments import is_offline
@@ -138,11 +139,7 @@ def _guarded(step: Callable[[], None], experiment: Any) -> Callable[[], None]:
         try:
             step()
         except Exception as error:
-            logger.warning(
-                "The Comet experiment %s did not end cleanly: %s",
-                experiment.get_key(),
-                f"{type(error).__name__}: {error}",
-            )
+            logger.warning("The Comet experiment %s did not end cleanly: %s", experiment.get_key(), described(error))
 
     return guarded
 

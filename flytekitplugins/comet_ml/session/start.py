@@ -249,7 +249,7 @@ class _Attempt:
             refused = starter.refusal(error)
             if refused is not None:
                 raise refused from None
-            logger.debug("comet_ml.login logged %s", masked(repr(error), starter._log_filter.secrets))
+            logger.debug("comet_ml.login logged %s", masked(refusals.described(error), starter._log_filter.secrets))
             if refusals.is_unreachable(error):
                 raise error
         if not starter._plan.start or self._left_behind:
