@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
+import zipfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.comet_server import CometServer, Experiment
-from tests.support.faults import slow
+from tests.support.faults import slow, status
 from tests.support.pod import Pod, Run, RunningPod
 
 pytestmark = pytest.mark.newest
@@ -65,7 +68,7 @@ def told(started: RunningPod, number: signal.Signals) -> Run:
 
 def steps(experiment: Experiment) -> list[int]:
     """The steps of the metric, in order."""
-    return sorted(step for step, _ in experiment.metrics["loss"] if step is not None)
+    return sorted(step for step, _ in experiment.metrics.get("loss", ()) if step is not None)
 
 
 def has_outputs(run: Run) -> bool:
@@ -120,3 +123,70 @@ def test_an_interrupt_during_the_end_loses_nothing(comet: CometServer, pod: Pod)
     experiment = comet.only_experiment
     assert (experiment.others["flyte_status"], experiment.states[-1]) == ("terminated", "crashed")
     assert steps(experiment) == list(range(50))
+
+
+LOGGING = (
+    STOP + READY + "\nfor step in range(50, 5000):\n"
+    "    log([step])\n"
+    "    print(step, time.time(), file=open('logged', 'a'))\n"
+    "    if stopped:\n        stopped.append(1)\n"
+    "    if len(stopped) > {steps}:\n        break\n"
+    "    time.sleep(0.1)"
+)
+"""A body with a handler of its own, which logs on after the signal."""
+
+
+def logged_before(run_directory: Path, moment: float) -> set[int]:
+    """The steps that the body logged before a moment."""
+    lines = [line.split() for line in (run_directory / "work" / "logged").read_text().splitlines()]
+    return {*range(50), *(int(step) for step, when in lines if float(when) < moment)}
+
+
+def payloads_of(archive: Path) -> list[Any]:
+    """What the messages of an archive say."""
+    with zipfile.ZipFile(archive) as content:
+        return [json.loads(line)["payload"] for line in content.read("messages.json").splitlines()]
+
+
+def killed(started: RunningPod, seconds: float) -> float:
+    """Send SIGTERM, and SIGKILL when the grace period is over; return when that was."""
+    started.process.send_signal(signal.SIGTERM)
+    time.sleep(seconds)
+    moment = time.time()
+    started.process.kill()
+    print(started.wait().log)
+    return moment
+
+
+def test_a_body_has_all_of_the_grace_period_to_end_in_its_own_way(comet: CometServer, pod: Pod) -> None:
+    started = running(pod, LOGGING.format(steps=70), options="grace_period=10")
+    run = told(started, signal.SIGTERM)
+    assert (run.status, has_outputs(run)) == (0, True)
+    experiment = comet.only_experiment
+    assert experiment.states[-1] not in ("crashed", "running")
+    assert experiment.others.get("flyte_status", "finished") == "finished"
+    assert set(steps(experiment)) == logged_before(started.directory, time.time())
+
+
+def test_what_a_body_logs_until_it_is_killed_arrives_and_comet_shows_a_terminated_task(
+    comet: CometServer, pod: Pod
+) -> None:
+    started = running(pod, LOGGING.format(steps=5000), options="grace_period=8")
+    moment = killed(started, 8)
+    experiment = comet.only_experiment
+    assert (experiment.others["flyte_status"], experiment.states[-1]) == ("terminated", "crashed")
+    assert logged_before(started.directory, moment - 4) <= set(steps(experiment))
+
+
+def test_what_a_body_logs_until_it_is_killed_is_in_an_archive_where_the_server_is_away(
+    comet: CometServer, pod: Pod
+) -> None:
+    started = running(pod, LOGGING.format(steps=5000), options="grace_period=8")
+    comet.faults.append(status(500))
+    moment = killed(started, 8)
+    comet.faults.clear()
+    (archive,) = (pod.directory / "raw").rglob("*.zip")
+    payloads = payloads_of(archive)
+    kept = {payload["metric"]["step"] for payload in payloads if payload.get("metric", {}).get("metricName") == "loss"}
+    assert logged_before(started.directory, moment - 4) <= kept | set(steps(comet.only_experiment))
+    assert "terminated" in [payload["value"] for payload in payloads if payload.get("key") == "flyte_status"]

@@ -14,7 +14,7 @@ from ..sdk import upload as sdk_offline
 from .archive import EXPERIMENT, MESSAGES
 
 
-def rescue(experiment: Any, directory: Path, *, patience: float = 2.0) -> Path | None:
+def rescue(experiment: Any, directory: Path, earlier: Path | None = None, *, patience: float = 2.0) -> Path | None:
     """Write an archive of everything that was logged to an experiment, from what the SDK keeps in temporary files.
 
     The SDK writes its archive in `end()`, after it has waited for the server; if that hangs, or the disk for the
@@ -25,6 +25,7 @@ def rescue(experiment: Any, directory: Path, *, patience: float = 2.0) -> Path |
         experiment: An experiment that hangs while it ends, or could not write its archive. What is logged to it after
             this may be in no archive.
         directory: Where to write the archive: a directory that exists.
+        earlier: An archive of it that this one is to replace.
         patience: How many seconds the SDK has to write what it has been given.
 
     Returns:
@@ -49,7 +50,7 @@ def rescue(experiment: Any, directory: Path, *, patience: float = 2.0) -> Path |
     if not kept:
         path.unlink()
         return None
-    return path
+    return path.replace(earlier) if earlier is not None else path
 
 
 def _write(path: Path, written: sdk_offline.Written, experiment: Any) -> int:

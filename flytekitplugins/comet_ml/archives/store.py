@@ -58,6 +58,7 @@ class OfflineArchives:
         self._store = store
         self._directory: str | None = None
         self._written: list[str] = []
+        self._rescued: dict[str, Path] = {}
 
     def open(self) -> dict[str, str | None]:
         """Make the directory, in a pod.
@@ -79,11 +80,13 @@ class OfflineArchives:
         self._written += [path for path in paths if path not in self._written]
 
     def rescue(self, experiment: Any) -> None:
-        """Write the archive of an experiment whose end does not come back."""
+        """Write the archive of an experiment whose end does not come back; a second time, in the place of the first."""
         directory = Path(self._directory or os.environ.get(DIRECTORY_SETTING) or LOCAL_DIRECTORY)
         directory.mkdir(parents=True, exist_ok=True)
-        path = rescue(experiment, directory)
+        key = str(experiment.get_key())
+        path = rescue(experiment, directory, self._rescued.get(key))
         if path is not None:
+            self._rescued[key] = path
             self.add([str(path)])
 
     def keep(self, secrets: Collection[str]) -> None:
@@ -95,7 +98,9 @@ class OfflineArchives:
         if self._directory is not None:
             self.add(map(str, sorted(Path(self._directory).glob("*.zip"))))
         while self._written:
-            self.kept.append(self._kept(self._written[0], secrets))
+            address = self._kept(self._written[0], secrets)
+            if address not in self.kept:
+                self.kept.append(address)
             del self._written[0]
 
     def by_key(self) -> dict[str, str]:
@@ -118,7 +123,7 @@ class OfflineArchives:
             logger.warning("The Comet archive %s holds nothing: is the disk full?", path)
             return path
         if self._store is None:
-            if self.announces:
+            if self.announces and path not in self.kept:
                 logger.info("Comet archive: %s; send it to Comet with: %s", path, upload_command(path, self.host))
             return path
         try:
@@ -130,7 +135,8 @@ class OfflineArchives:
                 masked(f"{type(error).__name__}: {error}", secrets),
             )
             return path
-        logger.info("Comet archive: %s; send it to Comet with: %s", address, upload_command(address, self.host))
+        if address not in self.kept:
+            logger.info("Comet archive: %s; send it to Comet with: %s", address, upload_command(address, self.host))
         if os.path.dirname(path) == self._directory:
             os.remove(path)
         return address

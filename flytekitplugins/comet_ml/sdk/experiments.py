@@ -64,16 +64,21 @@ def capturing_no_output(experiment: Any) -> Iterator[None]:
         capture.set_experiment(experiment)
 
 
+def stop_heartbeat(experiment: Any) -> None:
+    """Keep an experiment from reporting every few seconds that it runs: another state would not stay."""
+    heartbeat: Any = getattr(experiment, "_heartbeat_thread", None)
+    if hasattr(heartbeat, "close"):
+        heartbeat.close()
+
+
 def silence_state(experiment: Any) -> None:
     """Keep an experiment that several processes write to from reporting the state of this one.
 
     Each process reports that the experiment runs, every few seconds, and at its end that it does not any more, whatever
     the others do; the SDK has no switch for that.
     """
-    heartbeat = getattr(experiment, "_heartbeat_thread", None)
+    stop_heartbeat(experiment)
     try:
-        if heartbeat is not None:
-            heartbeat.close()
         experiment._mark_as_ended = lambda: None
     except AttributeError:
         logger.debug("This comet-ml cannot be kept from reporting the state of a rank.")

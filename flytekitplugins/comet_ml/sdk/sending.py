@@ -1,6 +1,6 @@
-"""How long the SDK's connections wait, and that what they cannot deliver comes into an archive.
+"""That what an experiment logs arrives within a time, and that what does not comes into an archive.
 
-Where the SDK keeps its connections is not public: each function says what happens where they are somewhere else.
+Where the SDK keeps its streamers is not public: each function says what happens where they are somewhere else.
 """
 
 from __future__ import annotations
@@ -16,21 +16,8 @@ from ..foreign_text import described
 from ..log import logger
 from .call import calls, directly
 from .experiments import is_offline
+from .patience import DEADLINE, hurry
 
-SHORT_TIMEOUTS = {
-    "COMET_TIMEOUT_HTTP": "3",
-    "COMET_TIMEOUT_API": "3",
-    "COMET_HTTP_SESSION_RETRY_TOTAL": "1",
-    "COMET_HTTP_SESSION_RETRY_BACKOFF_FACTOR": "1",
-    "COMET_GET_OR_ADD_EXPERIMENT_RETRY_TOTAL": "1",
-    "COMET_GET_OR_ADD_EXPERIMENT_RETRY_CONNECT": "1",
-    "COMET_GET_OR_ADD_EXPERIMENT_RETRY_READ": "1",
-    "COMET_GET_OR_ADD_EXPERIMENT_RETRY_STATUS": "1",
-    "COMET_GET_OR_ADD_EXPERIMENT_RETRY_BACKOFF_MAX": "1",
-}
-"""Settings by which a server that does not answer is given up soon: for the start, which has a deadline besides."""
-
-_DEADLINE = "flytekitplugins_comet_ml_deadline"
 _DELIVERED = "flytekitplugins_comet_ml_delivered"
 _PENDING = "flytekitplugins_comet_ml_pending"
 
@@ -52,64 +39,29 @@ def run_within(seconds: float, step: Callable[[], Any], name: str) -> threading.
     return thread
 
 
-# Patience
-
-
-def be_patient(experiment: Any, timeouts: Mapping[str, float], retries: int, backoff_factor: float) -> None:
-    """Let an experiment's connections wait and retry as the settings in force say, and not as they did at the start.
-
-    They keep the settings under which they were made. `requests` and `urllib3` have public names for them; where the
-    SDK keeps its clients elsewhere they stay impatient: what they cannot deliver then comes into an archive sooner.
-
-    Args:
-        experiment: An experiment that has started, online.
-        timeouts: Seconds that a request may take, for the client ``http`` and the client ``api``.
-        retries: How often a request is tried again.
-        backoff_factor: How much longer each time (`urllib3.Retry`).
-    """
-    for kind, client in _clients(experiment).items():
-        _set_patience(client, timeouts[kind], {"total": retries, "backoff_factor": backoff_factor})
-
-
-def hurry(experiment: Any, seconds: float) -> None:
-    """Have an experiment's `end` give up what it cannot send within some seconds, and write it to an archive instead.
-
-    `end` waits for as long as the SDK is sending, each request as long as its timeout says; only when it has given up
-    does it write the archive. Where this SDK has no such streamer, it waits.
-
-    Args:
-        experiment: An experiment that has not ended; it may be ending, in another thread.
-        seconds: How long the end may take, with the archive.
-    """
-    for client in _clients(experiment).values():
-        # Several requests come before and after what is to be sent.
-        _set_patience(client, min(client.default_timeout, max(1.0, seconds / 3)), {"total": 0 if seconds < 20 else 1})
-    streamer: Any = getattr(experiment, "streamer", None)
-    online = getattr(streamer, "online_streamer", None)
-    if online is not None:
-        setattr(online, _DEADLINE, time.monotonic() + 0.8 * seconds)
-        if hasattr(streamer, "terminate_timeout"):
-            streamer.terminate_timeout = max(1.0, min(streamer.terminate_timeout, 0.1 * seconds))
-
-
-def _clients(experiment: Any) -> dict[str, Any]:
-    """The HTTP clients of an experiment, by the name of their timeout."""
-    places = {"http": ("connection", "_low_level_http_client"), "api": ("rest_api_client", "low_level_api_client")}
-    found = {kind: getattr(getattr(experiment, owner, None), name, None) for kind, (owner, name) in places.items()}
-    return {kind: client for kind, client in found.items() if hasattr(client, "default_timeout")}
-
-
-def _set_patience(client: Any, timeout: float, how_often: dict[str, Any]) -> None:
-    try:
-        client.default_timeout = timeout
-        for adapter in client.retry_session.adapters.values():
-            # A server can ask to wait for an hour.
-            adapter.max_retries = adapter.max_retries.new(**how_often, respect_retry_after_header=False)
-    except (AttributeError, TypeError):
-        logger.debug("This comet-ml keeps its connections elsewhere.")
-
-
 # The end
+
+
+def deliver_within(experiment: Any, seconds: float) -> bool:
+    """Have an experiment that goes on send what was logged to it, and say whether Comet has it.
+
+    Args:
+        experiment: An online experiment that has not ended.
+        seconds: How long it may take.
+    """
+    flushed: list[bool] = []
+
+    def flush() -> None:
+        with directly():
+            flushed.append(bool(experiment.flush()))
+
+    streamer: Any = getattr(experiment, "streamer", None)
+    online = getattr(streamer, "online_streamer", streamer)
+    deadline, before = time.monotonic() + seconds, _not_arrived(online)
+    run_within(seconds, _guarded(flush, experiment, "The Comet experiment %s was not flushed: %s"), "comet-ml-flush")
+    wait_for_others(online, lambda: deadline)
+    # What is logged meanwhile is not meant.
+    return flushed == [True] and not before & _not_arrived(online)
 
 
 def end_within(experiment: Any, seconds: float) -> bool:
@@ -129,17 +81,19 @@ def end_within(experiment: Any, seconds: float) -> bool:
         with directly():
             experiment.end()
 
-    thread = run_within(seconds, _guarded(end, experiment), "comet-ml-end")
+    thread = run_within(
+        seconds, _guarded(end, experiment, "The Comet experiment %s did not end cleanly: %s"), "comet-ml-end"
+    )
     let_go(experiment)
     return not thread.is_alive()
 
 
-def _guarded(step: Callable[[], None], experiment: Any) -> Callable[[], None]:
+def _guarded(step: Callable[[], None], experiment: Any, message: str) -> Callable[[], None]:
     def guarded() -> None:
         try:
             step()
         except Exception as error:
-            logger.warning("The Comet experiment %s did not end cleanly: %s", experiment.get_key(), described(error))
+            logger.warning(message, experiment.get_key(), described(error))
 
     return guarded
 
@@ -158,48 +112,63 @@ def wait_for_finish(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: 
     The SDK itself says so if the connection is there. What the server answered with an error, and what fell out of a
     batch, it has in its own records as not delivered.
     """
-    deadline: float | None = getattr(instance, _DEADLINE, None)
+    deadline: float | None = getattr(instance, DEADLINE, None)
     if deadline is None:
         return bool(wrapped(*args, **kwargs))
     finished: list[bool] = []
     thread = run_within(0, lambda: finished.append(wrapped(*args, **kwargs)), "comet-ml-sending")
     # The deadline may come nearer meanwhile.
-    while thread.is_alive() and time.monotonic() < getattr(instance, _DEADLINE):
+    while thread.is_alive() and time.monotonic() < getattr(instance, DEADLINE):
         thread.join(0.05)
-    wait_for_others(instance, lambda: float(getattr(instance, _DEADLINE)))
+    wait_for_others(instance, lambda: float(getattr(instance, DEADLINE)))
     return bool(finished and finished[0]) and has_arrived(instance)
 
 
 def has_arrived(online: Any) -> bool:
     """Whether Comet has said of everything that was logged that it has it.
 
-    The SDK takes each message off its list when the server has taken it. A parameter that was logged again replaces
-    the one before, which then stays on the list.
-
     Args:
-        online: The streamer of an experiment.
+        online: The streamer of an experiment that has ended, or is about to.
     """
-    try:
-        # Older SDKs have no handler of its own.
-        handler = getattr(online, "message_handler", online)
-        fallback = handler.on_message_sent_callback.__self__
+    fallback = _fallback_of(online)
+    if fallback is not None:
         # What was logged last is handed over in a thread.
         fallback.join(fallback.terminate_timeout)
-        records = fallback.replay_manager
+    return not _not_arrived(online)
+
+
+def _fallback_of(online: Any) -> Any:
+    """The part of a streamer that keeps a copy of what was logged; None where this SDK has it elsewhere."""
+    # Older SDKs have no handler of its own.
+    handler = getattr(online, "message_handler", online)
+    return getattr(getattr(handler, "on_message_sent_callback", None), "__self__", None)
+
+
+def _not_arrived(online: Any) -> set[int]:
+    """The numbers of the messages of which Comet has not said that it has them; -1 is in it if that cannot be known.
+
+    The SDK takes each message off its list when the server has taken it. A parameter that was logged again replaces
+    the one before, which then stays on the list.
+    """
+    try:
+        handler = getattr(online, "message_handler", online)
+        records = _fallback_of(online).replay_manager
         with records.__lock__:
             left = records.conn.execute("SELECT message_id, message_type, message_json FROM messages").fetchall()
     except AttributeError:
         logger.debug("This comet-ml keeps its list of messages elsewhere.")
-        return True
+        return set()
     except Exception as error:
         logger.debug("The list of messages cannot be read: %s", error)
-        return False
+        return {-1}
     # Where it is not noted which parameters the server has, one that is left counts as replaced.
     delivered: dict[Any, int] | None = getattr(handler, _DELIVERED, {} if handler is not online else None)
-    return all(
-        kind == "parameter_msg" and (delivered is None or delivered.get(_parameter(json.loads(text)), -1) > number)
+    return {
+        number
         for number, kind, text in left
-    )
+        if kind != "parameter_msg"
+        or (delivered is not None and delivered.get(_parameter(json.loads(text)), -1) <= number)
+    }
 
 
 def note_parameters(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

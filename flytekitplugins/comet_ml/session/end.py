@@ -6,8 +6,10 @@ done all the same.
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -17,11 +19,19 @@ from ..log import logger
 from ..names import FLYTE_OTHER_EXPERIMENTS, marked
 from ..sdk.call import Call
 from ..sdk.comet_sdk import CometSDK
-from ..sdk.experiments import archives_of, is_offline, is_resumed
+from ..sdk.experiments import archives_of, is_offline, is_resumed, stop_heartbeat
+from ..sdk.patience import hurry
 from ..sdk.protocols import Experiment
 from ..sdk.redaction import SDKLogFilter, masked
 from ..sdk.running_experiment import is_of_another_call
-from ..sdk.sending import await_connection, end_within, forget_exit_hook, hurry, is_connected, run_within
+from ..sdk.sending import (
+    await_connection,
+    deliver_within,
+    end_within,
+    forget_exit_hook,
+    is_connected,
+    run_within,
+)
 from .guard import guarded
 from .life_cycle import Deadline, LifeCycle, Outcome
 from .outcome import Report
@@ -60,6 +70,7 @@ class End:
         self._life = life
         self._report = Report(sdk, plan, log_filter)
         self._ending: Experiment | None = None
+        self._said_terminated: set[int] = set()
 
     def run(self, outcome: Outcome, seconds: float) -> None:
         """End, or correct what was said of the outcome if the end has been claimed already.
@@ -82,6 +93,45 @@ class End:
             self._archive_what_is_there([each for each in self._opened() if not each.ended], deadline.left)
         elif self._life.correct(outcome) and self._call.own is not None:
             self._correct(self._call.own, outcome, deadline)
+
+    def save(self, seconds: float, *, last: bool) -> None:
+        """Put what was logged so far into a safe place, Comet or an archive. The experiments go on.
+
+        Args:
+            seconds: How long this may take.
+            last: Whether the process may be killed at any moment: Comet shows a terminated task from now on, and what
+                comes after all corrects it.
+        """
+        if self._life.state != "running":
+            return
+        deadline = Deadline(seconds)
+        opened = [each for each in self._opened() if not each.ended and not each.disabled]
+        left = [
+            experiment
+            for number, experiment in enumerate(opened)
+            if not self._is_delivered(experiment, Deadline(deadline.left / 2 / (len(opened) - number)), last)
+        ]
+        if left and self._life.state == "running":
+            run_within(deadline.left, lambda: self._archive(left), "comet-ml-archives")
+
+    def _is_delivered(self, experiment: Experiment, deadline: Deadline, last: bool) -> bool:
+        outcome, key = Outcome("terminated"), experiment.get_key()
+        says_so = last and id(experiment) not in self._said_terminated and self._is_the_task_s(experiment)
+
+        def say(what: str, step: Callable[[], None]) -> None:
+            with self._guarded(f"The Comet experiment %s does not show that its task is terminated: {what}", key):
+                step()
+
+        if says_so:
+            self._said_terminated.add(id(experiment))
+            stop_heartbeat(experiment)
+            say("its Others", lambda: self._report.log(experiment, outcome, resumed=True))
+        if is_offline(experiment) or not deliver_within(experiment, deadline.left):
+            return False
+        if says_so:
+            state = functools.partial(self._report.set_state, experiment, outcome, resumed=True)
+            run_within(deadline.left, lambda: say("its state", state), "comet-ml-state")
+        return True
 
     def _opened(self) -> list[Experiment]:
         """The experiments of the call, the newest first; of several objects of one experiment, one."""
@@ -127,7 +177,9 @@ class End:
 
     def _end_one(self, experiment: Experiment, outcome: Outcome, deadline: Deadline) -> bool:
         """End an experiment, and say whether that came to its end in time."""
-        resumed, key = is_resumed(experiment), experiment.get_key()
+        # What was said before the process was not killed after all is as good as an earlier attempt's.
+        resumed = is_resumed(experiment) or id(experiment) in self._said_terminated
+        key = experiment.get_key()
         reports = experiment.alive and not is_offline(experiment)
 
         def before() -> None:
@@ -162,13 +214,7 @@ class End:
         self._archives.add(archives_of(experiment))
 
     def _archive_what_is_there(self, left_open: list[Experiment], seconds: float) -> None:
-        def keep() -> None:
-            for experiment in left_open:
-                with self._guarded("The Comet experiment %s did not end cleanly", experiment.get_key()):
-                    self._archives.rescue(experiment)
-            self._archives.keep(self._log_filter.secrets)
-
-        if run_within(seconds, keep, "comet-ml-archives").is_alive():
+        if run_within(seconds, lambda: self._archive(left_open), "comet-ml-archives").is_alive():
             logger.warning(
                 "Comet archives could not be stored within %.0f seconds, and are gone when the pod's disk is: %s",
                 seconds,
@@ -184,6 +230,12 @@ class End:
                 experiment.get_key(),
                 "its archive has what may not have arrived" if kept else "what had not arrived is lost",
             )
+
+    def _archive(self, unfinished: list[Experiment]) -> None:
+        for experiment in unfinished:
+            with self._guarded("The Comet experiment %s has no archive", experiment.get_key()):
+                self._archives.rescue(experiment)
+        self._archives.keep(self._log_filter.secrets)
 
     # What Comet shows
 

@@ -11,9 +11,9 @@ from ..sdk import http
 from ..sdk.call import Call
 from ..sdk.comet_sdk import CometSDK
 from ..sdk.experiments import is_offline, is_resumed, silence_state
+from ..sdk.patience import SHORT_TIMEOUTS, be_patient
 from ..sdk.protocols import Experiment
 from ..sdk.redaction import SDKLogFilter, masked, spellings
-from ..sdk.sending import SHORT_TIMEOUTS, be_patient
 from ..sdk.settings import SettingsLayer, variable
 from .describe import announce, describe
 from .guard import guarded

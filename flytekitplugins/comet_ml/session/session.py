@@ -121,7 +121,7 @@ class Session:
         with _starting(), ExitStack() as undo:
             self._life.starting()
             self._termination = undo.enter_context(
-                before_termination(self._terminate, grace_period=self._plan.grace_period)
+                before_termination(self._terminate, self._save, grace_period=self._plan.grace_period)
             )
             undo.callback(self._life.running)
             self._call = undo.enter_context(self._sdk.call())
@@ -248,6 +248,12 @@ class Session:
             # SIGTERM has come meanwhile: what is done about it needs the settings, which are next to go.
             time.sleep(SECONDS_TO_ACT)
         self._tell(lambda observer: observer.ended(self._progress(outcome.status, outcome.error)))
+
+    def _save(self, seconds: float) -> None:
+        """Save what was logged so far, called in a thread when the process has some more seconds to live."""
+        if self._end is not None:
+            last = self._termination.seconds_left <= SECONDS_TO_ACT + 0.5
+            self._context.copy().run(self._end.save, seconds, last=last)
 
     def _terminate(self, seconds: float) -> None:
         """End within a few seconds, called in a thread when the process is about to die."""
