@@ -7,15 +7,28 @@ READY := $(VENV)/.ready
 
 .PHONY: demo test check faults oldest flyte2 wheel versions examples-full docs bench clean
 
-demo: $(READY)
+# The demo needs little, and does not wait for what the tests need.
+DEMO := .venv-demo
+DEMO_READY := $(DEMO)/.ready
+
+demo: $(DEMO_READY)
 	@if [ -n "$$COMET_API_KEY" ]; then \
 	  echo "COMET_API_KEY is set: going online."; \
-	  $(BIN)/pyflyte run examples/digits.py digits --epochs 8; \
+	  $(DEMO)/bin/pyflyte run examples/digits.py digits --epochs 8; \
 	else \
-	  directory="$${COMET_OFFLINE_DIRECTORY:-.cometml-runs}"; mkdir -p "$$directory"; \
-	  COMET_OFFLINE_DIRECTORY="$$directory" $(BIN)/pyflyte run examples/digits.py digits --epochs 8 \
-	  && $(BIN)/python examples/read_archive.py "$$directory"; \
+	  set -e -o pipefail; \
+	  directory="$${COMET_OFFLINE_DIRECTORY:-.cometml-runs}"; mkdir -p "$$directory" build; \
+	  COMET_OFFLINE_DIRECTORY="$$directory" $(DEMO)/bin/pyflyte run examples/digits.py digits --epochs 8; \
+	  archive=$$(ls -t "$$directory"/*.zip | head -n 1); \
+	  $(DEMO)/bin/python -m flytekitplugins.comet_ml show "$$archive" | sed -n '/^  Parameters/,/^  Others/{/^  Others/!p}'; \
+	  $(DEMO)/bin/python -m flytekitplugins.comet_ml show --html build/demo.html "$$archive"; \
 	fi
+
+$(DEMO_READY): setup.py
+	@python=$$(./.ci/python) && echo "Setting up $(DEMO) with $$python." && $$python -m venv $(DEMO)
+	@$(DEMO)/bin/pip install -q uv && $(DEMO)/bin/uv pip install -q --python $(DEMO)/bin/python -e . scikit-learn \
+	  || $(DEMO)/bin/pip install -q -e . scikit-learn
+	@touch $@
 
 # Most tests wait for processes and servers: more of them at a time than there are cores.
 JOBS ?= 4
@@ -89,4 +102,4 @@ $(READY): setup.py dev-requirements.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .venv-oldest .venv-flyte2 .venv-migrate .venv-full .venv-bench .venv-3.* .cometml-runs .pytest_cache .mypy_cache .ruff_cache build *.egg-info
+	rm -rf $(VENV) $(DEMO) .venv-oldest .venv-flyte2 .venv-migrate .venv-full .venv-bench .venv-3.* .cometml-runs .pytest_cache .mypy_cache .ruff_cache build *.egg-info
