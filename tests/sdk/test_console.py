@@ -109,5 +109,6 @@ def test_the_command_that_sends_an_archive_works_when_it_is_pasted(tmp_path: Pat
     python, *rest = shlex.split(command)
     assert python == sys.executable
     assert rest[:3] == ["-m", "flytekitplugins.comet_ml", "upload"]
-    listed = subprocess.run(["bash", "-c", f"ls {command.split(' upload ')[1]}"], capture_output=True, text=True, check=True)
+    shell = ["bash", "-c", f"ls {command.split(' upload ')[1]}"]
+    listed = subprocess.run(shell, capture_output=True, text=True, check=True)
     assert listed.stdout.strip() == str(directory / "abc-x.zip")

@@ -24,6 +24,7 @@ except ImportError:
     # An image for tasks need not have pytest; then there is nothing here.
     pass
 else:
+
     @pytest.fixture
     def comet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Comet]:
         """Comet for a test: what is tracked meanwhile is in `comet.experiments`, and nothing is sent."""

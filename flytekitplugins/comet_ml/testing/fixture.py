@@ -52,9 +52,7 @@ class Comet:
     def _take_in(self, path: Path) -> None:
         archive = read_archive(path)
         with upload.hearing_of_losses(()):
-            upload.send(
-                path, api_key=_API_KEY, workspace=archive.workspace, project_name=archive.project_name
-            )
+            upload.send(path, api_key=_API_KEY, workspace=archive.workspace, project_name=archive.project_name)
         if archive.status in ("failed", "terminated"):
             self._service.experiments[archive.key].state = "crashed"
 
