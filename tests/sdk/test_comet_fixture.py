@@ -116,16 +116,43 @@ def test_an_artifact_is_there_and_can_be_got(comet: Comet, tmp_path: Path) -> No
     versions = []
 
     @track()
+    def logs() -> None:
+        artifact = comet_ml.Artifact("rows", "dataset", aliases=["good"])
+        artifact.add(str(tmp_path / "rows.csv"), "rows.csv")
+        artifact.add_remote("s3://bucket/more.csv", "more.csv", sync_mode=False)
+        comet_ml.get_running_experiment().log_artifact(artifact)
+
+    @track()
+    def gets() -> None:
+        artifact = comet_ml.get_running_experiment().get_artifact("rows", version_or_alias="good")
+        artifact.download(str(tmp_path / "got"))
+        versions.append(str(artifact.version))
+        assert [asset.logical_path for asset in artifact.remote_assets] == ["more.csv"]
+
+    logs()
+    logs()
+    gets()
+    assert comet.experiments[0].artifacts == {"rows": {"rows.csv": b"1,2", "more.csv": b"s3://bucket/more.csv"}}
+    assert (tmp_path / "got" / "rows.csv").read_text() == "1,2"
+    assert versions == ["2.0.0"]
+
+
+def test_the_source_stands_by_itself(comet: Comet) -> None:
+    train(epochs=1)
+    [experiment] = comet.experiments
+    assert [Path(name).name for name in experiment.code] == [Path(__file__).name]
+    assert experiment.assets == {}
+    assert "b'" not in repr(experiment)
+
+
+@pytest.mark.newest
+def test_points_can_be_logged_of_which_the_service_says_how_many(comet: Comet) -> None:
+    @track()
     def body() -> None:
-        for _ in range(2):
-            artifact = comet_ml.Artifact("rows", "dataset", aliases=["good"])
-            artifact.add(str(tmp_path / "rows.csv"), "rows.csv")
-            comet_ml.get_running_experiment().log_artifact(artifact)
-        versions.append(str(comet_ml.get_running_experiment().get_artifact("rows").version))
+        comet_ml.get_running_experiment().log_points_3d("scene", points=[[0, 0, 0]])
 
     body()
-    assert comet.experiments[0].artifacts == {"rows": {"rows.csv": b"1,2"}}
-    assert versions == ["2.0.0"]
+    assert comet.experiments[0].state == "finished"
 
 
 @pytest.mark.parametrize("way", [lambda: comet_ml.start(), lambda: comet_ml.Experiment()], ids=["start", "Experiment"])

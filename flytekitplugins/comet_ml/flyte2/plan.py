@@ -11,8 +11,8 @@ from typing import Any
 import flyte
 
 from .. import names
-from ..decorated import ActionTask
 from ..deck.notebook import in_notebook
+from ..decorated import ActionTask
 from ..inputs.arguments import named_arguments
 from ..inputs.report import InputReport, OutputReport, input_report, output_report
 from ..log import logger

@@ -43,7 +43,7 @@ class Request:
 
 
 Answer = Callable[[Request], tuple[int, Any]]
-"""Gives status and JSON content for a request."""
+"""Gives status and content for a request: bytes, or what is sent as JSON."""
 
 _answers: list[Answer] = []
 
@@ -90,16 +90,17 @@ class _InMemory(requests.adapters.HTTPAdapter):
         response = requests.Response()
         response.status_code = status
         response.request, response.url = request, str(request.url)
-        response.headers["Content-Type"] = "application/json"
-        response.encoding = "utf-8"
-        response.raw = io.BytesIO(json.dumps(content).encode())
+        as_bytes = isinstance(content, bytes)
+        response.headers["Content-Type"] = "application/octet-stream" if as_bytes else "application/json"
+        response.encoding = None if as_bytes else "utf-8"
+        response.raw = io.BytesIO(content if as_bytes else json.dumps(content).encode())
         return response
 
 
 def _read(request: requests.PreparedRequest) -> Request:
     body: Any = request.body or b""
     content = body.read() if hasattr(body, "read") else body.encode() if isinstance(body, str) else bytes(body)
-    kind = request.headers.get("Content-Type", "")
+    kind = str(request.headers.get("Content-Type", ""))
     if request.headers.get("Content-Encoding") == "gzip":
         content = gzip.decompress(content)
     url = urlsplit(str(request.url))

@@ -45,6 +45,7 @@ class Experiment:
         tags: Its tags, in the order in which they were added.
         assets: What is in each file that was uploaded, by its name in Comet, which for a file of a model begins with
             the model's; of a remote one its address.
+        code: What is in each file of the source, by its name in Comet.
         artifacts: What is in the files of each artifact, by the artifact's name and the file's name in it.
         output: What was printed while it ran.
         html: Its HTML.
@@ -60,7 +61,8 @@ class Experiment:
     parameters: dict[str, Any] = field(default_factory=dict)
     others: dict[str, Any] = field(default_factory=dict)
     tags: list[str] = field(default_factory=list)
-    assets: dict[str, bytes] = field(default_factory=dict)
-    artifacts: dict[str, dict[str, bytes]] = field(default_factory=dict)
-    output: str = ""
-    html: str = ""
+    assets: dict[str, bytes] = field(default_factory=dict, repr=False)
+    code: dict[str, bytes] = field(default_factory=dict, repr=False)
+    artifacts: dict[str, dict[str, bytes]] = field(default_factory=dict, repr=False)
+    output: str = field(default="", repr=False)
+    html: str = field(default="", repr=False)

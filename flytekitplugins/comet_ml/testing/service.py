@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..archives.already_sent import names_on_server
 from ..sdk.in_memory import Request
 from ..sdk.logged_values import is_bookkeeping, is_of_the_system
+from .artifacts import Artifacts
 from .experiment import Experiment, Metric
 
 _VERSION = "4.99.0"
@@ -30,7 +30,7 @@ class Service:
 
     def __init__(self) -> None:
         self.experiments: dict[str, Experiment] = {}
-        self._artifacts: dict[str, dict[str, Any]] = {}
+        self._artifacts = Artifacts()
         self._lock = threading.Lock()
 
     def answer(self, request: Request) -> Answer:
@@ -168,59 +168,52 @@ class Service:
 
     def _asset(self, request: Request) -> Answer:
         experiment, query = self._experiment_of(request), request.query
-        if experiment is not None:
-            content = request.parts.get("file", request.parts.get("link", b""))
-            artifact = self._artifacts.get(query.get("artifactVersionId", ""))
-            files = experiment.assets
-            if artifact is not None:
-                files = experiment.artifacts.setdefault(artifact["artifact"]["artifactName"], {})
+        link = request.parts.get("link")
+        content = request.parts.get("file", b"") if link is None else link
+        artifact = self._artifacts.with_identifier(query.get("artifactVersionId", ""))
+        if artifact is not None:
+            artifact.add(_name_of_asset(query), content, remote=link is not None)
+        elif experiment is not None:
+            files = experiment.code if query.get("type") == "source_code" else experiment.assets
             files[_name_of_asset(query)] = content
         return 200, {}
 
     # Artifacts
 
     def _log_artifact(self, request: Request) -> Answer:
-        experiment, values = self._experiment_of(request), request.values
-        identifier, name = f"artifact-{len(self._artifacts)}", values["artifactName"]
-        earlier = [each for each in self._artifacts.values() if each["artifact"]["artifactName"] == name]
-        previous = earlier[-1]["artifactVersion"] if earlier else None
-        version = values.get("version") or f"{len(earlier) + 1}.0.0"
-        self._artifacts[identifier] = {
-            "artifact": {
-                "artifactId": identifier,
-                "artifactName": name,
-                "artifactType": values.get("artifactType"),
-                "tags": [],
-                "workspaceName": experiment.workspace if experiment is not None else None,
-            },
-            "artifactVersion": version,
-            "artifactVersionId": identifier,
-            "alias": values.get("alias") or [],
-            "tags": values.get("versionTags") or [],
-            "metadata": values.get("versionMetadata"),
-            "sizeInBytes": 0,
-            "experimentKey": values.get("experimentKey"),
-        }
+        experiment = self._experiment_of(request)
+        artifact = self._artifacts.log(request.values, experiment.workspace if experiment is not None else None)
         if experiment is not None:
-            experiment.artifacts[name] = {}
+            experiment.artifacts[artifact.name] = artifact.files
         return 200, {
-            "artifactId": identifier,
-            "artifactVersionId": identifier,
-            "currentVersion": version,
-            "previousVersion": previous,
+            "artifactId": artifact.identifier,
+            "artifactVersionId": artifact.identifier,
+            "currentVersion": artifact.version,
+            "previousVersion": artifact.previous_version,
         }
 
+    def _remote_files(self, request: Request) -> Answer:
+        for item in request.values.get("remoteArtifactAssetRequests", ()):
+            artifact = self._artifacts.with_identifier(str(item.get("artifactVersionId")))
+            if artifact is not None:
+                artifact.add(item["fileName"], str(item["link"]).encode(), remote=True)
+        return 200, {}
+
     def _artifact(self, request: Request) -> Answer:
-        query = request.query
-        found = self._artifacts.get(query.get("versionId", ""))
-        if found is None:
-            named = [a for a in self._artifacts.values() if a["artifact"]["artifactName"] == query.get("artifactName")]
-            wanted = query.get("version") or query.get("versionOrAlias") or query.get("alias")
-            fit = [a for a in named if wanted in (None, "latest", a["artifactVersion"], *a["alias"])]
-            if not fit:
-                return 400, {"msg": "there is no such artifact", "sdk_error_code": _NO_ARTIFACT}
-            found = fit[-1]
-        return 200, found
+        artifact = self._artifacts.found(request.query)
+        return (200, artifact.details()) if artifact is not None else _no_artifact()
+
+    def _artifact_files(self, request: Request) -> Answer:
+        artifact = self._artifacts.found(request.query)
+        return (200, {"files": artifact.list_of_files()}) if artifact is not None else _no_artifact()
+
+    def _artifact_file(self, request: Request) -> Answer:
+        content = self._artifacts.content(request.query.get("assetId", ""))
+        return (200, content) if content is not None else (404, {"msg": "there is no such asset"})
+
+
+def _no_artifact() -> Answer:
+    return 400, {"msg": "there is no such artifact", "sdk_error_code": _NO_ARTIFACT}
 
 
 def _name_of_asset(query: Mapping[str, str]) -> str:
@@ -240,7 +233,7 @@ def _number(value: Any) -> Any:
         return value
 
 
-_ANSWERS = {
+_ANSWERS: dict[str, Callable[[Service, Request], Answer]] = {
     "/isAlive/ver": lambda service, request: (200, {"version": _VERSION}),
     "/account-details": lambda service, request: (200, {"userName": "tester", "defaultWorkspaceName": "tester"}),
     "/logger/add/run": Service._start,
@@ -256,5 +249,10 @@ _ANSWERS = {
     "/write/experiment/html": Service._html,
     "/asset/upload": Service._asset,
     "/write/artifacts/upsert": Service._log_artifact,
+    "/artifact/assets/remote/batch": Service._remote_files,
     "/artifacts/version": Service._artifact,
+    "/artifacts/version/files": Service._artifact_files,
+    "/experiment/asset/get-asset": Service._artifact_file,
+    # What the SDK takes for granted where it is not answered at all; an empty answer would be one.
+    "/asset/3d-limits": lambda service, request: (200, {"maxPoints": 1_000_000, "maxBoxes": 250_000}),
 }
