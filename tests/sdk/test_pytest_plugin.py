@@ -62,7 +62,8 @@ class Project:
         (self.directory / "test_train.py").write_text(test)
 
     def has_logged_in_to(self, server: str) -> None:
-        (self.home / ".comet.config").write_text(f"[comet]\napi_key = of-somebody\nurl_override = {server}/clientlib/\n")
+        text = f"[comet]\napi_key = of-somebody\nurl_override = {server}/clientlib/\n"
+        (self.home / ".comet.config").write_text(text)
 
     def tested(self, *arguments: str, **variables: str) -> str:
         """What pytest printed; its exit code was 0."""

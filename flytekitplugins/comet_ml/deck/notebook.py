@@ -61,9 +61,9 @@ class NotebookObserver:
 def in_notebook(observer: Observer | None) -> Observer | None:
     """The observer of a local run: where a notebook runs it, one that displays the card as well."""
     ipython: Any = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
+    get_shell = getattr(ipython, "get_ipython", None)
     # A terminal with IPython in it displays no HTML.
-    if getattr(shell, "kernel", None) is None:
+    if get_shell is None or getattr(get_shell(), "kernel", None) is None:
         return observer
     return NotebookObserver(ipython.display.display, observer)
 
