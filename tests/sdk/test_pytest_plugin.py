@@ -21,7 +21,7 @@ from flytekitplugins.comet_ml import comet_ml_login
 @task
 @comet_ml_login(project_name="digits", workspace="my-team", secret=Secret(group="g", key="k"){options})
 def train(epochs: int) -> int:
-    comet_ml.get_running_experiment().log_metric("loss", 0.5, step=epochs)
+    comet_ml.start().log_metric("loss", 0.5, step=epochs)
     return epochs
 """
 
@@ -99,10 +99,11 @@ def test_a_task_is_tested_without_account_and_files(
     assert project.files() == {"train.py", "test_train.py"}
 
 
-def test_a_key_in_the_home_directory_sends_nothing_from_a_test_that_did_not_ask(project: Project) -> None:
+@pytest.mark.parametrize("options", ["", ", start=False"])
+def test_a_key_in_the_home_directory_sends_nothing_from_a_test_that_did_not_ask(project: Project, options: str) -> None:
     # Whoever would ask for its address would fail.
     project.has_logged_in_to("https://comet.invalid")
-    project.has(WITHOUT_FIXTURE)
+    project.has(WITHOUT_FIXTURE, options)
     assert "set COMET_API_KEY in the environment" in project.tested("-rP", "--log-level=INFO")
     assert project.files() == {"train.py", "test_train.py"}
 

@@ -65,6 +65,11 @@ def test_nothing_is_displayed_elsewhere(mocker: MockerFixture, shell: Any) -> No
     assert in_notebook(None) is None
 
 
+def test_what_stands_in_the_place_of_ipython_is_no_notebook(mocker: MockerFixture) -> None:
+    mocker.patch.dict(sys.modules, {"IPython": SimpleNamespace()})
+    assert in_notebook(None) is None
+
+
 def test_without_a_card_the_deck_is_told_all_the_same(mocker: MockerFixture) -> None:
     deck = mocker.Mock()
     observer = NotebookObserver(mocker.Mock(side_effect=RuntimeError), deck)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from html import escape
 from urllib.parse import urlsplit
 
-_STYLE = "display:inline-block;border:1px solid #8888;border-radius:6px;padding:.5em .9em;font-family:sans-serif"
+_STYLE = (
+    "display:inline-block;border:1px solid #8888;border-radius:6px;padding:.5em .9em;font-family:sans-serif;"
+    "overflow-wrap:anywhere"
+)
 
 
 def card(url: str | None, name: str, key: str, workspace: str, project: str) -> str:
@@ -20,7 +23,9 @@ def card(url: str | None, name: str, key: str, workspace: str, project: str) -> 
     """
     title = escape(name or key)
     if url is not None and urlsplit(url).scheme in ("http", "https"):
-        title = f'<a href="{escape(url)}" target="_blank" rel="noopener noreferrer">{title}</a>'
+        # The text's colour can be read on any background; a browser's own for links cannot, on a dark one.
+        link = 'style="color:inherit;text-decoration:underline" target="_blank" rel="noopener noreferrer"'
+        title = f'<a href="{escape(url)}" {link}>{title}</a>'
     else:
         title += " (offline)"
     place = f"{escape(workspace)} / {escape(project)}"
