@@ -165,6 +165,7 @@ def test_the_experiment_of_a_body_that_starts_its_own_is_there(comet: Comet, way
     assert [experiment.metrics for experiment in comet.experiments] == [{"m": [1]}]
 
 
+@pytest.mark.newest
 def test_an_experiment_of_the_test_itself_is_there(comet: Comet) -> None:
     experiment = comet_ml.start(workspace="my-team", project_name="digits")
     experiment.log_metric("m", 1)
@@ -207,6 +208,7 @@ def test_the_user_s_settings_and_files_count_for_nothing(
     assert len(comet.experiments) == 1
 
 
+@pytest.mark.newest
 def test_afterwards_everything_is_as_before(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     os.environ["COMET_API_KEY"] = CANARY
     with monkeypatch.context() as patch, comet_in_memory(patch.setenv, patch.delenv, tmp_path / "comet") as comet:
@@ -218,6 +220,7 @@ def test_afterwards_everything_is_as_before(monkeypatch: pytest.MonkeyPatch, tmp
     assert not [name for name in os.environ if name in ("COMET_OFFLINE_DIRECTORY", "COMET_CONFIG")]
 
 
+@pytest.mark.newest
 def test_a_mock_of_something_in_the_body_goes_with_it(comet: Comet, mocker: MockerFixture) -> None:
     mocker.patch.object(comet_ml.CometExperiment, "log_metric")
     train(epochs=1)
