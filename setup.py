@@ -30,6 +30,7 @@ setup(
     # `flytekitplugins` in the place of ours.
     entry_points={
         "flytekit.plugins": ["comet_ml=flytekitplugins.comet_ml"],
+        "pytest11": ["comet_ml_flyte=flytekitplugins.comet_ml.testing"],
         "console_scripts": ["comet-flyte=flytekitplugins.comet_ml.cli:main"],
     },
     classifiers=[

@@ -26,6 +26,7 @@ from flytekit.image_spec.image_spec import ImageBuildEngine
 from flytekitplugins.comet_ml import comet_ml_login, errors
 from flytekitplugins.comet_ml.cli import COMMANDS, main
 from flytekitplugins.comet_ml.cli.config import platform_config
+from flytekitplugins.comet_ml.testing.fixture import comet_in_memory
 
 from tests.support import ROOT
 from tests.support.canary import CANARY
@@ -85,7 +86,12 @@ def test_a_block_of_python_runs(
             assert laptop.experiments
     for name, function in list(vars(module).items()):
         if name.startswith("test_"):
-            function()
+            with monkeypatch.context() as patch:
+                if "comet" not in inspect.signature(function).parameters:
+                    function()
+                    continue
+                with comet_in_memory(patch.setenv, patch.delenv, tmp_path / "comet") as comet:
+                    function(comet)
 
 
 def loaded(block: Block, directory: Path) -> Any:

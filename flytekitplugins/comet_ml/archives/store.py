@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
+import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Collection, Iterable
@@ -28,6 +30,18 @@ def upload_command(archive: str, host: str | None = None, python: str = "python"
     return " ".join(
         [f"{python} -m flytekitplugins.comet_ml upload", *([f"--host {host}"] if host is not None else []), archive]
     )
+
+
+def local_upload_command(archive: str, host: str | None = None) -> str:
+    """The command that sends an archive from this machine: it works when it is pasted, in whatever directory.
+
+    Args:
+        archive: Path of the archive; a ``*`` in its name is for the shell.
+        host: As in `upload_command`.
+    """
+    directory, name = os.path.split(os.path.abspath(archive))
+    place = f"{shlex.quote(directory)}/{name if '*' in name else shlex.quote(name)}"
+    return upload_command(place, host, shlex.quote(sys.executable or "python"))
 
 
 DIRECTORY_SETTING = "COMET_OFFLINE_DIRECTORY"
@@ -124,7 +138,7 @@ class OfflineArchives:
             return path
         if self._store is None:
             if self.announces and path not in self.kept:
-                logger.info("Comet archive: %s; send it to Comet with: %s", path, upload_command(path, self.host))
+                logger.info("Comet archive: %s; send it to Comet with: %s", path, local_upload_command(path, self.host))
             return path
         try:
             address = self._store(path)

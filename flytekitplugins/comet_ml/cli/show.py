@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from ..archives.server_errors import server_in_force
-from ..archives.store import DIRECTORY_SETTING, LOCAL_DIRECTORY, upload_command
+from ..archives.store import DIRECTORY_SETTING, LOCAL_DIRECTORY, local_upload_command, upload_command
 from ..deck.metric_history import MetricCourse
 from ..deck.page import DeckContent, render
 from ..foreign_text import printable
@@ -175,8 +175,9 @@ def _print_table(summaries: Sequence[tuple[str, Summary]]) -> None:
 
 def _upload_command(address: str) -> str:
     """The command, as it works when it is pasted into a shell, in whatever directory."""
-    place = address if is_remote(address) else str(local_path(address).absolute())
-    return upload_command(shlex.quote(place), python=shlex.quote(sys.executable))
+    if is_remote(address):
+        return upload_command(shlex.quote(address), python=shlex.quote(sys.executable))
+    return local_upload_command(str(local_path(address)))
 
 
 # The page

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import names
+from ..deck.notebook import in_notebook
 from ..inputs.arguments import named_arguments
 from ..inputs.report import InputReport, OutputReport, input_report, output_report
 from ..options import Options
@@ -64,6 +65,7 @@ def session_plan(
         return output_report(named_outputs(function, returned), options.log_outputs, known)
 
     file = source_file(function)
+    observer = deck_observer(context, template) if rank is None or rank.primary else None
 
     return SessionPlan(
         project_name=options.project_name,
@@ -92,7 +94,7 @@ def session_plan(
         inputs=inputs,
         outputs=outputs if options.log_outputs else None,
         earlier_experiments=earlier,
-        observer=deck_observer(context, template) if rank is None or rank.primary else None,
+        observer=in_notebook(observer) if identity.local else observer,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import flyte
 
 from .. import names
+from ..deck.notebook import in_notebook
 from ..decorated import ActionTask
 from ..inputs.arguments import named_arguments
 from ..inputs.report import InputReport, OutputReport, input_report, output_report
@@ -71,6 +72,7 @@ def session_plan(
         return output_report(named_outputs(returned), options.log_outputs, known)
 
     file = source_file(function)
+    observer = report_observer(context) if action_task.report and (rank is None or rank.primary) else None
 
     return SessionPlan(
         project_name=options.project_name,
@@ -99,7 +101,7 @@ def session_plan(
         inputs=inputs,
         outputs=outputs if options.log_outputs else None,
         earlier_experiments=earlier,
-        observer=report_observer(context) if action_task.report and (rank is None or rank.primary) else None,
+        observer=in_notebook(observer) if identity.local else observer,
     )
 
 

@@ -10,7 +10,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from ..log import logger
-from . import constructors, patches, running_experiment
+from . import constructors, in_memory, patches, running_experiment
 from .call import Call
 from .protocols import Experiment, StoredExperiment
 
@@ -177,6 +177,27 @@ class CometSDK:
         """Give the context experiments of its own while the block runs, and put the patches in force."""
         patches.apply()
         return running_experiment.own_call(self._comet_ml)
+
+    @contextmanager
+    def answered_by(self, answer: in_memory.Answer) -> Iterator[None]:
+        """Answer the SDK's requests in this process while the block runs, with no experiment running at first.
+
+        Args:
+            answer: Gives status and content for a request.
+        """
+        patches.apply()
+        before = running_experiment.process_wide(self._comet_ml)
+        self._comet_ml.config.set_global_experiment(None)
+        self.forget_clients()
+        try:
+            with in_memory.answered_by(answer):
+                yield
+                left = self.running()
+                if left is not None and not left.ended:
+                    left.end()
+        finally:
+            self._comet_ml.config.set_global_experiment(before)
+            self.forget_clients()
 
     def can_join(self) -> bool:
         """Whether this SDK's `Experiment()` can continue an experiment that exists."""

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from . import redirects
+from . import in_memory, redirects
 
 _PATHS = ("/clientlib/", "/api/rest/")
 _DOWNLOADS = ("asset", "artifact", "download", "model", "image", "output", "code", "symlink")
@@ -26,6 +26,7 @@ class NotCometError(requests.ConnectionError):
 def checked_session(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> requests.Session:
     """Make a session that takes no answer for Comet's that is none, and follows no redirect to another server."""
     session: requests.Session = wrapped(*args, **kwargs)
+    in_memory.mount(session)
     redirects.stay(session)
     session.hooks["response"].append(check_answer)
     return session

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..credentials import checked_api_key
+from ..log import logger
 from ..sdk import http
 from ..sdk.call import Call
 from ..sdk.comet_sdk import CometSDK
@@ -17,6 +18,7 @@ from ..sdk.redaction import SDKLogFilter, masked, spellings
 from ..sdk.settings import SettingsLayer, variable
 from .describe import announce, describe
 from .guard import guarded
+from .in_test import would_send_unasked
 from .login import log_in
 from .plan import Mode, SessionPlan
 from .server import COMET_HOSTS, login_settings, server_of, server_settings
@@ -152,6 +154,12 @@ class Opening:
         online = self._plan.login_kwargs.get("online")
         if (online if online is not None else self._sdk.is_on("comet.start.online", self._environ)) is False:
             return "offline"
+        if would_send_unasked(self._sdk, self._plan, self._environ):
+            logger.info(
+                "This task is not tracked: it runs in pytest, and only a file has a Comet API key. To track it, set "
+                "COMET_API_KEY in the environment; to look at what it logs, use the fixture `comet`."
+            )
+            return "disabled"
         return "online"
 
     def _bind(self, api_key: object) -> None:

@@ -15,7 +15,7 @@ from ..errors import CometTrackingError
 from ..forks import process_lock
 from ..log import logger
 from ..names import FLYTE_TASK, Status
-from ..sdk import refusals
+from ..sdk import console, refusals
 from ..sdk.call import Call
 from ..sdk.comet_sdk import CometSDK
 from ..sdk.experiments import capturing_no_output
@@ -128,6 +128,7 @@ class Session:
             self._call.on_open = lambda experiment: self._tell(lambda observer: observer.opened(experiment))
             self._call.seconds_to_wait = self._plan.end_timeout
             undo.enter_context(capturing_no_output(self._call.outer))
+            undo.enter_context(console.quiet(everything=self._wants_console(), summary=self._wants_summary()))
             self._log_filter.install()
             undo.callback(self._log_filter.remove)
             self._layer = SettingsLayer(self._environ)
@@ -193,6 +194,15 @@ class Session:
                 key,
                 call.own.get_key(),
             )
+
+    def _wants_console(self) -> bool:
+        return bool(self._environ.get("COMET_LOGGING_CONSOLE") or self._sdk.setting("comet.logging.console"))
+
+    def _wants_summary(self) -> bool:
+        """Whether somebody has asked for the SDK's summary; by default it is printed."""
+        name = "display_summary_level"
+        given = {**self._plan.login_kwargs, **self._plan.config_arguments()}
+        return bool(given.get(name) or self._environ.get(f"COMET_{name.upper()}"))
 
     def _archive_settings(self) -> dict[str, str | None]:
         given = [

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from ..archives.store import upload_command
+from ..archives.store import local_upload_command
 from ..errors import CometTrackingError, InvalidExperimentKeyError, ServerUnavailableError
 from ..log import logger
 from ..sdk import refusals
@@ -142,7 +142,8 @@ class Starter:
         """Say where the archive of an offline experiment will be, and how to send it."""
         if self._plan.store_archive is not None:
             return "it is stored with the task's data when the task ends"
-        return f"to send it, run `{upload_command(f'{offline_directory(experiment)}/{experiment.get_key()}*.zip')}`"
+        archive = f"{offline_directory(experiment)}/{experiment.get_key()}*.zip"
+        return f"to send it, run `{local_upload_command(archive)}`"
 
     def started(self) -> Experiment | None:
         """What `comet_ml.start` gives for the plan."""

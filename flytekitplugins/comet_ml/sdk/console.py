@@ -1,0 +1,73 @@
+"""What the SDK prints on the console: in a tracked call, only what helps.
+
+The SDK says in 30 lines of INFO what it does, and in some warnings what is not so in a tracked call. Its console
+handler shows none of that while a tracked call runs. Every other handler still has all of it: the SDK's log file
+(`COMET_LOGGING_FILE`), and handlers of the user's. So does the console, where the user has set `COMET_LOGGING_CONSOLE`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_SDK_LOGGER = "comet_ml"
+_SUMMARY_LOGGER = "comet_ml.summary"
+
+_NOT_SO = ("JUPYTER_NEEDS_END", "PYDEV_NEEDS_END", "AWS_LAMBDA_NEEDS_END")
+"""Names of warnings that ask for `experiment.end()`: a tracked call ends what was opened in it."""
+
+_OF_NO_USE = ("Failed to log ip",)
+"""What the SDK warns of on every machine that has no network. Nothing that the user logged is lost by it."""
+
+
+class _Quiet:
+    """What a tracked call wants of the console.
+
+    Attributes:
+        summary: Whether the SDK's summary at an experiment's end is shown.
+    """
+
+    def __init__(self, *, summary: bool) -> None:
+        self.summary = summary
+
+
+_wanted: list[_Quiet] = []
+
+
+@contextmanager
+def quiet(*, everything: bool = False, summary: bool = False) -> Iterator[None]:
+    """Hold back what does not help, while the block runs.
+
+    Args:
+        everything: Whether the user wants to see all of it.
+        summary: Whether the user has asked for the SDK's summary.
+    """
+    if everything:
+        yield
+        return
+    _watch_console()
+    wanted = _Quiet(summary=summary)
+    _wanted.append(wanted)
+    try:
+        yield
+    finally:
+        _wanted.remove(wanted)
+
+
+def _watch_console() -> None:
+    """Put the rule on the SDK's console handlers, once; it is inert where no call runs."""
+    for handler in logging.getLogger(_SDK_LOGGER).handlers:
+        # Its log file is a subclass, and what reports errors to its makers is none.
+        if type(handler) is logging.StreamHandler and _is_shown not in handler.filters:
+            handler.addFilter(_is_shown)
+
+
+def _is_shown(record: logging.LogRecord) -> bool:
+    if not _wanted:
+        return True
+    if record.levelno < logging.WARNING:
+        return record.name == _SUMMARY_LOGGER and any(each.summary for each in _wanted)
+    texts = importlib.import_module("comet_ml.logging_messages")
+    return record.msg not in (*_OF_NO_USE, *(getattr(texts, name, None) for name in _NOT_SO))

@@ -1,0 +1,44 @@
+"""A rule for tests: a plain pytest run sends nothing to a workspace because its API key lies in somebody's home."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from ..sdk.comet_sdk import CometSDK
+from ..sdk.settings import variable
+from .plan import SessionPlan
+from .server import URL_OVERRIDE, server_settings
+
+_SIGNS = ("PYTEST_CURRENT_TEST", "PYTEST_VERSION")
+"""What pytest sets: the first for each test, the second, since 8.2, for the whole run."""
+
+
+def would_send_unasked(sdk: CometSDK, plan: SessionPlan, environ: Mapping[str, str]) -> bool:
+    """Whether this is a test that would be sent only because a file has the API key.
+
+    Who sets `COMET_API_KEY` in the environment, or gives the decorator an ``api_key``, asks for it. So does who has a
+    server on this machine: it is the test's own.
+
+    Args:
+        sdk: The SDK; what a test has put in its place sends nothing.
+        plan: What the session is to do.
+        environ: The environment of the process.
+    """
+    if not sdk.is_real or plan.remote or not any(environ.get(name) for name in _SIGNS):
+        return False
+    if environ.get(variable("api_key")) or plan.login_kwargs.get("api_key"):
+        return False
+    api_key = sdk.setting("comet.api_key")
+    settings = server_settings(sdk, plan.host, api_key, plan.login_kwargs, environ)
+    server = plan.login_kwargs.get("url_override") or settings.get(URL_OVERRIDE)
+    return bool(api_key) and not _is_on_this_machine(str(server))
+
+
+def _is_on_this_machine(server: str) -> bool:
+    name = urlsplit(server).hostname or ""
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost"
