@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..deadline import within
 from ..errors import APIKeyError, APIKeyRejectedError, ArchiveError, UploadError
-from ..names import FLYTE_ARCHIVE_PREFIX, FLYTE_STATUS, CometState, mark_of, marked
+from ..names import FLYTE_ARCHIVE_PREFIX, FLYTE_ARTIFACT_PREFIX, FLYTE_STATUS, CometState, mark_of, marked
+from ..sdk import artifacts as sdk_artifacts
 from ..sdk import upload as sdk_offline
 from ..sdk.comet_sdk import CometSDK
 from .already_sent import Delivered, names_on_server, points_of, undelivered
-from .archive import Archive, Message, ResumeStrategy, name_of_metric, write_copy
+from .archive import Archive, Message, ResumeStrategy, name_of_metric
+from .copies import SAMPLE_SIZE, Copies, settings_in_force
+from .kept_artifacts import ArchivedArtifact, artifacts_in, versions_in
 from .run_order import Standing, names_that_stay, of_one_node, others_failed, standing, state_after
 from .server_errors import ServerErrors
 
@@ -31,8 +32,6 @@ _LITTLE_PATIENCE = {
 
 _FIRST_ANSWER_SECONDS, _ANSWER_SECONDS = 10.0, 60.0
 """Timeouts are counted for each read, and a server can say when to ask again: this is by the clock."""
-
-_SAMPLE_SIZE = "COMET_OFFLINE_SAMPLING_SIZE"
 
 
 @dataclass(frozen=True)
@@ -60,10 +59,12 @@ class _Upload(NamedTuple):
     Attributes:
         messages: How many messages.
         sampled_out: How many values of metrics among them the SDK's setting made it leave out.
+        stop_time: When the run ended, if it is not what the archive says.
     """
 
     messages: int
     sampled_out: int
+    stop_time: int | None = None
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,6 @@ class Uploader:
 
     def __init__(self, sdk: Any, directory: Path) -> None:
         self._sdk = sdk
-        self._directory = directory
         api_key = CometSDK.of(sdk).setting("comet.api_key")
         if not isinstance(api_key, str) or not api_key:
             raise APIKeyError(
@@ -103,6 +103,7 @@ class Uploader:
             )
         self._api_key = api_key
         self._errors = ServerErrors(CometSDK.of(sdk), api_key)
+        self._copies = Copies(CometSDK.of(sdk), api_key, self._errors, directory)
         with sdk_offline.hearing_of_losses(self._errors.secrets), self._errors.understood():
             # To make a client asks the server, too.
             with settings_in_force({n: value for n, value in _LITTLE_PATIENCE.items() if n not in os.environ}):
@@ -137,17 +138,24 @@ class Uploader:
             node, others = mark_of(archive.others), before.others
             known_of_it = None if others is None else of_one_node(others, node)
             where = standing(of_one_node(archive.others, node), known_of_it)
-            upload = self._upload(archive, before, where, losses)
+            artifacts = artifacts_in(archive)
+            upload = self._upload(archive, before, where, losses, [each for each in artifacts if each.is_whole])
             stored = self._before(archive.key).stored
             if stored is None:
                 raise UploadError("was sent, but Comet does not know the experiment. Send it again later.")
+            for artifact in artifacts:
+                if artifact.is_whole:
+                    self._make(artifact, archive, upload, losses)
+            if not losses and not archive.damaged:
+                for version_id in versions_in(archive):
+                    sdk_artifacts.close_version(self._api, archive.key, version_id)
             state = self._finish(archive, before, where, stored)
             if losses:
                 raise UploadError(
                     f"was not taken whole: {self._errors.reason(losses[0])}. Keep the archive, and send it again: what "
                     "has arrived is not sent twice."
                 )
-            left_out = _left_out(archive, upload)
+            left_out = _left_out(archive, upload, artifacts)
             if not left_out:
                 stored.log_other(mark, archive.path.name)
             delivered = sum(1 for _ in archive.messages()) - upload.messages
@@ -168,50 +176,54 @@ class Uploader:
         others = {str(other["name"]): other.get("valueCurrent") for other in stored.get_others_summary() or ()}
         return _Before(stored, stored.get_state(), others)
 
-    def _upload(self, archive: Archive, before: _Before, where: Standing, losses: list[str]) -> _Upload:
-        """Send what the server does not have."""
+    def _upload(
+        self,
+        archive: Archive,
+        before: _Before,
+        where: Standing,
+        losses: list[str],
+        artifacts: Sequence[ArchivedArtifact],
+    ) -> _Upload:
+        """Send what the server does not have, but for artifacts, which need the experiment first."""
         delivered, stop_time = Delivered(), None
         strategy: ResumeStrategy = "create"
         if before.stored is not None:
             strategy = "get"
             delivered = _delivered(before, archive, where)
+            there = [sdk_artifacts.files_there(self._api, version_id) for version_id in versions_in(archive)]
+            delivered = replace(delivered, assets=delivered.assets.union(*there))
             if where in ("earlier", "beside"):
                 stop_time = max(_number(archive.metadata.get("stop_time")), _number(before.stored.end_server_timestamp))
         values = Counter[str]()
 
         def messages() -> Iterator[Message]:
-            for message in undelivered(archive.messages(), delivered):
+            others = (each for each in archive.messages() if not any(artifact.has(each) for artifact in artifacts))
+            for message in undelivered(others, delivered):
                 if message.type == "metric_msg":
                     values[name_of_metric(message)[0]] += 1
                 yield message
 
-        handle, name = tempfile.mkstemp(prefix=f"{archive.key}-", suffix=".zip", dir=self._directory)
-        os.close(handle)
-        copy = Path(name)
-        try:
-            count = write_copy(archive, copy, messages=messages(), resume_strategy=strategy, stop_time=stop_time)
-            default, size = self._sample_sizes(values)
-            with settings_in_force({_SAMPLE_SIZE: str(size)} if size > default else {}):
-                done = sdk_offline.send(
-                    copy, api_key=self._api_key, workspace=archive.workspace, project_name=archive.project_name
-                )
-        finally:
-            copy.unlink()
-        if not done:
-            reason = self._errors.reason(losses[0] if losses else "the SDK does not say why")
-            raise UploadError(f"was refused: {reason}.")
-        return _Upload(count, sum(max(0, number - size) for number in values.values()))
+        count, size = self._copies.send(
+            archive, messages(), losses, strategy=strategy, stop_time=stop_time, values=values
+        )
+        return _Upload(count, sum(max(0, number - size) for number in values.values()), stop_time)
 
-    def _sample_sizes(self, values: Mapping[str, int]) -> tuple[int, int]:
-        """How many values of each metric the SDK would send, and how many it shall.
-
-        An online run sends all of them: so does this, unless the user has set the size of a sample.
-
-        Args:
-            values: How many values there are to send, by the metric's name.
-        """
-        size = _number(CometSDK.of(self._sdk).setting("comet.offline_sampling_size"))
-        return size, size if _SAMPLE_SIZE in os.environ else max(size, *values.values(), 0)
+    def _make(self, artifact: ArchivedArtifact, archive: Archive, upload: _Upload, losses: list[str]) -> None:
+        """Make an artifact that the run could not make; an upload that is repeated goes on with the same version."""
+        before = self._before(archive.key)
+        mark = f"{FLYTE_ARTIFACT_PREFIX}{artifact.id[:16]}"
+        made = (before.others or {}).get(mark)
+        if made is None:
+            version_id, version = sdk_artifacts.make_version(self._api, archive.key, artifact.description)
+            before.stored.log_other(mark, f"{artifact.name}:{version} {version_id}")
+        else:
+            version_id = str(made).split()[-1]
+        there = Delivered(assets=frozenset[str]() if made is None else sdk_artifacts.files_there(self._api, version_id))
+        files = list(undelivered(artifact.files(archive.messages(), version_id), there))
+        if files:
+            self._copies.send(archive, iter(files), losses, strategy="get", stop_time=upload.stop_time, values={})
+        if not losses:
+            sdk_artifacts.close_version(self._api, archive.key, version_id)
 
     def _finish(self, archive: Archive, before: _Before, where: Standing, stored: Any) -> CometState:
         """Show how the run ended, and when it began."""
@@ -228,21 +240,6 @@ class Uploader:
             state = "crashed"
         stored.set_state(state)
         return state
-
-
-@contextmanager
-def settings_in_force(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables while the block runs: the SDK reads its settings from them."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 def _delivered(before: _Before, archive: Archive, where: Standing) -> Delivered:
@@ -264,13 +261,16 @@ def _delivered(before: _Before, archive: Archive, where: Standing) -> Delivered:
     )
 
 
-def _left_out(archive: Archive, upload: _Upload) -> str:
+def _left_out(archive: Archive, upload: _Upload, artifacts: Sequence[ArchivedArtifact]) -> str:
     """What of an archive has not arrived, in words."""
     found = []
     if archive.damaged:
         found.append(f"{archive.damaged} of its messages are cut off or without their file")
     if upload.sampled_out:
-        found.append(f"{_SAMPLE_SIZE} keeps {upload.sampled_out} values of its metrics from being sent")
+        found.append(f"{SAMPLE_SIZE} keeps {upload.sampled_out} values of its metrics from being sent")
+    for artifact in artifacts:
+        if not artifact.is_whole:
+            found.append(f"files of the artifact {artifact.name!r} are missing, so that the others are sent as assets")
     return ", and ".join(found)
 
 

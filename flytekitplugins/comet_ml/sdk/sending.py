@@ -15,6 +15,7 @@ from typing import Any
 from ..foreign_text import described
 from ..log import logger
 from .call import calls, directly
+from .disk_room import is_all_listed
 from .experiments import is_offline
 
 SHORT_TIMEOUTS = {
@@ -196,7 +197,7 @@ def has_arrived(online: Any) -> bool:
         return False
     # Where it is not noted which parameters the server has, one that is left counts as replaced.
     delivered: dict[Any, int] | None = getattr(handler, _DELIVERED, {} if handler is not online else None)
-    return all(
+    return is_all_listed(records, online) and all(
         kind == "parameter_msg" and (delivered is None or delivered.get(_parameter(json.loads(text)), -1) > number)
         for number, kind, text in left
     )
