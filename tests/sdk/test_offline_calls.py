@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +14,7 @@ import comet_ml
 import pytest
 from flytekitplugins.comet_ml.errors import OfflineCallError
 
-from tests.support.comet_server import Answer, ArtifactVersion, CometServer, Request
+from tests.support.comet_server import Answer, ArtifactVersion, CometServer, Fault, Request
 from tests.support.offline_runs import Sender
 from tests.support.tracked import track
 
@@ -125,6 +127,21 @@ def test_an_upload_that_was_cut_off_goes_on_with_the_same_version(
     assert made.state == "CLOSED"
 
 
+def test_a_version_that_exists_already_is_refused_and_everything_else_is_sent(
+    sender: Sender, comet: CometServer, tmp_path: Path
+) -> None:
+    for key in ("a" * 32, "b" * 32):
+        os.environ["COMET_EXPERIMENT_KEY"] = key
+        log(artifact(tmp_path))()
+    first, second = sorted((tmp_path / "work" / ".cometml-runs").glob("*.zip"))
+    assert sender.send(first).status == 0
+    upload = sender.send(second)
+    assert upload.status == 1
+    assert "Comet refuses the artifact 'digits-model' (" in "".join(upload.err)
+    assert len(comet.artifacts) == 1
+    assert comet.experiments["b" * 32].states[-1] == "finished"
+
+
 def test_two_versions_of_one_artifact_stay_two(sender: Sender, comet: CometServer, tmp_path: Path) -> None:
     (tmp_path / "later").mkdir()
     log(artifact(tmp_path), artifact(tmp_path / "later", "1.3.0", "better"))()
@@ -181,6 +198,43 @@ def test_an_artifact_online_is_made_by_the_sdk(laptop: CometServer, tmp_path: Pa
     is_the_artifact(made)
 
 
+@pytest.mark.newest
+@pytest.mark.parametrize("how", ["gone", "failing", "hanging"])
+def test_in_an_outage_the_body_waits_for_no_answer_longer_than_it_may(
+    laptop: CometServer, tmp_path: Path, how: str
+) -> None:
+    faults: dict[str, Fault] = {"failing": lambda request: (500, {}), "hanging": laptop.hang}
+
+    @track(end_timeout=4)
+    def body() -> float:
+        experiment = comet_ml.get_running_experiment()
+        if how == "gone":
+            laptop.stop()
+        else:
+            laptop.faults.append(faults[how])
+        begun = time.monotonic()
+        with pytest.raises(OfflineCallError, match="Comet cannot be reached"):
+            experiment.get_artifact("digits-model")
+        for name, arguments in [*SHOWING, ("add_tag", ("late",)), ("add_tags", (["later"],))]:
+            assert getattr(experiment, name)(*arguments) is None
+        return time.monotonic() - begun
+
+    # One of them may wait, and the others do not.
+    assert body() < 8
+    with zipfile.ZipFile(only_archive(tmp_path / "work")) as archive:
+        assert {"late", "later"} <= set(json.loads(archive.read("experiment.json"))["tags"])
+
+
+@pytest.mark.newest
+def test_an_answer_of_comet_is_the_sdk_s_business(laptop: CometServer) -> None:
+    @track()
+    def body() -> None:
+        comet_ml.get_running_experiment().get_artifact("no-such-thing")
+
+    with pytest.raises(comet_ml.exceptions.ArtifactNotFound):
+        body()
+
+
 @pytest.mark.parametrize("name", ["get_artifact", "get_hf_dataset"])
 def test_what_needs_an_answer_says_so_with_the_remedy(canary: object, name: str) -> None:
     if not hasattr(comet_ml.OfflineExperiment, name):
@@ -223,7 +277,7 @@ def test_a_disabled_experiment_takes_all_of_it(laptop: CometServer, tmp_path: Pa
         assert experiment.disabled
         for name, arguments in SHOWING:
             getattr(experiment, name)(*arguments)
-        with pytest.raises(OfflineCallError):
+        with pytest.raises(OfflineCallError, match="the experiment is disabled in this process"):
             experiment.get_artifact("digits-model")
         return str(experiment.log_artifact(artifact(tmp_path)).name)
 

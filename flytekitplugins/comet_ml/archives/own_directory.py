@@ -47,8 +47,13 @@ class OwnDirectory:
         self._made = made
         self._lock: Any = None
         if fcntl is not None:
-            self._lock = (path / _LOCK).open("w")
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # It has its name once it is held: until then, another process would take the directory for one that was left.
+            self._lock = (path / f"{_LOCK}ed").open("w")
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                (path / f"{_LOCK}ed").rename(path / _LOCK)
+            except OSError as error:
+                logger.debug("There are no locks in %s, so that nobody removes what is left there: %s", path, error)
 
     def close(self, *, keep: bool) -> None:
         """Remove it.

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..deadline import within
-from ..errors import APIKeyError, APIKeyRejectedError, ArchiveError, UploadError
+from ..errors import APIKeyError, APIKeyRejectedError, ArchiveError, ExperimentRefusedError, UploadError
 from ..names import FLYTE_ARCHIVE_PREFIX, FLYTE_ARTIFACT_PREFIX, FLYTE_STATUS, CometState, mark_of, marked
 from ..sdk import artifacts as sdk_artifacts
 from ..sdk import upload as sdk_offline
@@ -143,9 +143,7 @@ class Uploader:
             stored = self._before(archive.key).stored
             if stored is None:
                 raise UploadError("was sent, but Comet does not know the experiment. Send it again later.")
-            for artifact in artifacts:
-                if artifact.is_whole:
-                    self._make(artifact, archive, upload, losses)
+            refused = [self._make(each, archive, upload, losses) for each in artifacts if each.is_whole]
             if not losses and not archive.damaged:
                 for version_id in versions_in(archive):
                     sdk_artifacts.close_version(self._api, archive.key, version_id)
@@ -155,7 +153,7 @@ class Uploader:
                     f"was not taken whole: {self._errors.reason(losses[0])}. Keep the archive, and send it again: what "
                     "has arrived is not sent twice."
                 )
-            left_out = _left_out(archive, upload, artifacts)
+            left_out = _left_out(archive, upload, artifacts, refused)
             if not left_out:
                 stored.log_other(mark, archive.path.name)
             delivered = sum(1 for _ in archive.messages()) - upload.messages
@@ -208,13 +206,22 @@ class Uploader:
         )
         return _Upload(count, sum(max(0, number - size) for number in values.values()), stop_time)
 
-    def _make(self, artifact: ArchivedArtifact, archive: Archive, upload: _Upload, losses: list[str]) -> None:
-        """Make an artifact that the run could not make; an upload that is repeated goes on with the same version."""
+    def _make(self, artifact: ArchivedArtifact, archive: Archive, upload: _Upload, losses: list[str]) -> str:
+        """Make an artifact that the run could not make; an upload that is repeated goes on with the same version.
+
+        Returns:
+            In words, why there is no such artifact; empty if there is.
+        """
         before = self._before(archive.key)
         mark = f"{FLYTE_ARTIFACT_PREFIX}{artifact.id[:16]}"
         made = (before.others or {}).get(mark)
         if made is None:
-            version_id, version = sdk_artifacts.make_version(self._api, archive.key, artifact.description)
+            try:
+                version_id, version = sdk_artifacts.make_version(self._api, archive.key, artifact.description)
+            except Exception as error:
+                if not isinstance(self._errors.refusal(error), ExperimentRefusedError):
+                    raise
+                return f"Comet refuses the artifact {artifact.name!r} ({self._errors.reason(str(error))})"
             before.stored.log_other(mark, f"{artifact.name}:{version} {version_id}")
         else:
             version_id = str(made).split()[-1]
@@ -224,6 +231,7 @@ class Uploader:
             self._copies.send(archive, iter(files), losses, strategy="get", stop_time=upload.stop_time, values={})
         if not losses:
             sdk_artifacts.close_version(self._api, archive.key, version_id)
+        return ""
 
     def _finish(self, archive: Archive, before: _Before, where: Standing, stored: Any) -> CometState:
         """Show how the run ended, and when it began."""
@@ -261,7 +269,7 @@ def _delivered(before: _Before, archive: Archive, where: Standing) -> Delivered:
     )
 
 
-def _left_out(archive: Archive, upload: _Upload, artifacts: Sequence[ArchivedArtifact]) -> str:
+def _left_out(archive: Archive, upload: _Upload, artifacts: Sequence[ArchivedArtifact], refused: Sequence[str]) -> str:
     """What of an archive has not arrived, in words."""
     found = []
     if archive.damaged:
@@ -271,7 +279,7 @@ def _left_out(archive: Archive, upload: _Upload, artifacts: Sequence[ArchivedArt
     for artifact in artifacts:
         if not artifact.is_whole:
             found.append(f"files of the artifact {artifact.name!r} are missing, so that the others are sent as assets")
-    return ", and ".join(found)
+    return ", and ".join([*found, *filter(None, refused)])
 
 
 def _number(value: Any) -> int:

@@ -59,15 +59,20 @@ class KeptArtifact:
 
         if name.startswith("_") or not hasattr(getattr(comet_ml, "LoggedArtifact", None), name):
             raise AttributeError(name)
-        raise needs_the_server(f"{name} of an artifact")
+        raise needs_the_server(f"{name} of an artifact", "it has not made this one yet")
 
 
-def needs_the_server(what: str) -> OfflineCallError:
-    """The error for what cannot work offline."""
+def needs_the_server(what: str, reason: str) -> OfflineCallError:
+    """The error for what cannot work without the server.
+
+    Args:
+        what: What was called.
+        reason: Why there is no answer, as a clause.
+    """
     return OfflineCallError(
-        f"{what} needs an answer of Comet, and the experiment of this task is offline. Catch "
-        "flytekitplugins.comet_ml.errors.OfflineCallError to go on without it, or decorate with "
-        "on_unavailable='raise' if the task makes no sense then."
+        f"{what} needs an answer of Comet, and {reason}. Catch flytekitplugins.comet_ml.errors.OfflineCallError to go on "
+        "without it. If the task makes no sense then, decorate with on_unavailable='raise', and in a local run log in "
+        "with `comet login`."
     )
 
 

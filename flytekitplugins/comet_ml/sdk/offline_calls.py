@@ -1,11 +1,13 @@
-"""Calls that the SDK refuses on an experiment that is offline or disabled, and that a tracked body makes all the same.
+"""Calls of the body that only the server can answer, where it does not: offline, in an outage, or disabled.
 
 A body does not know whether the server is there, nor whether its process is the one that tracks. So what can be kept is
-kept, what only shows something does nothing, and what needs an answer of the server says so.
+kept, what only shows or tells something does nothing, and what needs an answer says so.
 """
 
 from __future__ import annotations
 
+import importlib
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,29 +15,34 @@ import requests
 
 from ..log import logger
 from . import artifacts
-from .call import call_of, direct, nearest
+from .call import Call, call_of, direct, nearest
 from .experiments import is_offline
-from .sending import is_connected
+from .sending import is_connected, run_within
+
+Wrapper = Callable[[Any, Any, Any, Any], Any]
+
+
+class _NoAnswer(Exception):
+    """The server does not answer; the message says why."""
 
 
 def log_artifact(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Log an artifact; offline, its files and all that is known of it come into the archive."""
+    """Log an artifact; where Comet cannot make it, its files and all that is known of it are kept."""
     artifact: Any = args[0] if args else kwargs.get("artifact")
-    if not _is_tracked(instance) or not hasattr(artifact, "assets") or len(args) > 1:
+    if _call_of(instance) is None or not hasattr(artifact, "assets") or len(args) > 1:
         return wrapped(*args, **kwargs)
     if instance.disabled:
         return artifacts.known_of(artifact, instance)
     if is_offline(instance):
         return artifacts.keep(instance, artifact)
-    if is_connected(instance):
-        try:
-            return wrapped(*args, **kwargs)
-        except Exception as error:
-            if not _is_outage(error):
-                raise
-            reason = type(error).__name__
-    else:
-        reason = "the connection is lost"
+    try:
+        if not is_connected(instance):
+            raise _NoAnswer("the connection to Comet is lost")
+        return wrapped(*args, **kwargs)
+    except Exception as error:
+        if not _is_outage(error):
+            raise
+        reason = str(error) if isinstance(error, _NoAnswer) else type(error).__name__
     logger.warning(
         "Comet has not made the artifact %r: it cannot be reached (%s). Its files are logged as assets of the "
         "experiment.",
@@ -45,39 +52,32 @@ def log_artifact(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dic
     return artifacts.keep(instance, artifact)
 
 
-def _is_tracked(experiment: Any) -> bool:
-    if direct.get():
-        return False
-    # A disabled one is in no list.
-    return call_of(experiment) is not None or (experiment.disabled and nearest() is not None)
-
-
-def _is_outage(error: BaseException | None) -> bool:
-    if error is None:
-        return False
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    away = isinstance(error, (requests.ConnectionError, requests.Timeout)) or (status is not None and status >= 500)
-    # The SDK raises one of its own for it.
-    return away or _is_outage(error.__cause__ or error.__context__)
-
-
-def _answers(experiment: Any) -> bool:
-    """Whether there is a server behind an experiment that it can ask."""
-    return not _is_tracked(experiment) or not (experiment.disabled or is_offline(experiment))
-
-
 def needs_the_server(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Say that a call cannot work offline, and what to do."""
-    if _answers(instance):
-        return wrapped(*args, **kwargs)
-    raise artifacts.needs_the_server(f"{getattr(wrapped, '__name__', 'this')}()") from None
+    """Ask the server; where it does not answer, say that the call cannot work, and what to do."""
+    try:
+        return _answer(wrapped, instance, args, kwargs)
+    except _NoAnswer as reason:
+        raise artifacts.needs_the_server(f"{_name(wrapped)}()", str(reason)) from reason.__cause__
 
 
 def nothing(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Do nothing where there is nothing to show, and nobody to tell."""
-    if _answers(instance):
+    """Show something, or tell the server; where it does not answer, the body does not wait for it."""
+    if instance.disabled:
         return wrapped(*args, **kwargs)
-    logger.debug("%s() does nothing offline.", getattr(wrapped, "__name__", "this"))
+    try:
+        return _answer(wrapped, instance, args, kwargs)
+    except _NoAnswer as reason:
+        logger.debug("%s() does nothing: %s.", _name(wrapped), reason)
+        return None
+
+
+def add_tags(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Add tags, which an experiment keeps for its archive and tells the server at once."""
+    if _call_of(instance) is None or instance.disabled or is_connected(instance):
+        return nothing(wrapped, instance, args, kwargs)
+    online = importlib.import_module("comet_ml").Experiment
+    # Only what an offline experiment does as well.
+    getattr(super(online, instance), _name(wrapped))(*args, **kwargs)
     return None
 
 
@@ -89,14 +89,81 @@ def url(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, An
     return wrapped(*args, **kwargs) if call is None else call.url_of(experiment)
 
 
-WRAPPERS: Mapping[str, Callable[[Any, Any, Any, Any], Any]] = {
+def _answer(wrapped: Any, experiment: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What the SDK gives, with the time that the body may wait for a server that is away.
+
+    Raises:
+        _NoAnswer: If there is no server to ask, or it does not answer.
+    """
+    call = _call_of(experiment)
+    if call is None:
+        return wrapped(*args, **kwargs)
+    if experiment.disabled:
+        raise _NoAnswer("the experiment is disabled in this process")
+    if is_offline(experiment):
+        raise _NoAnswer("the experiment of this task is offline")
+    if not is_connected(experiment):
+        raise _NoAnswer("the connection to Comet is lost")
+    results: list[Any] = []
+    errors: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            results.append(wrapped(*args, **kwargs))
+        except BaseException as error:
+            errors.append(error)
+
+    begun = time.monotonic()
+    thread = run_within(0.05, ask, "comet-ml-asking")
+    while thread.is_alive() and is_connected(experiment) and time.monotonic() - begun < call.seconds_to_wait:
+        thread.join(0.1)
+    if errors and not _is_outage(errors[0]):
+        raise errors[0]
+    if not results:
+        call.seconds_to_wait -= time.monotonic() - begun
+        raise _NoAnswer("Comet cannot be reached") from (errors[0] if errors else None)
+    return results[0]
+
+
+def _call_of(experiment: Any) -> Call | None:
+    """The call in which the body uses an experiment."""
+    if direct.get():
+        return None
+    # A disabled one is in no list.
+    return call_of(experiment) or (nearest() if experiment.disabled else None)
+
+
+def _is_outage(error: BaseException | None) -> bool:
+    if error is None:
+        return False
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    away = isinstance(error, (_NoAnswer, requests.ConnectionError, requests.Timeout, requests.exceptions.RetryError))
+    # The SDK raises one of its own for it.
+    return away or (status is not None and status >= 500) or _is_outage(error.__cause__ or error.__context__)
+
+
+def _name(wrapped: Any) -> str:
+    return str(getattr(wrapped, "__name__", "this"))
+
+
+OFFLINE: Mapping[str, Wrapper] = {
     "log_artifact": log_artifact,
     "get_artifact": needs_the_server,
     "get_hf_dataset": needs_the_server,
     "display": nothing,
     "display_project": nothing,
-    "send_notification": nothing,
     "create_symlink": nothing,
     "register_callback": nothing,
 }
-"""By the name of the method of `OfflineExperiment` and of `Experiment`."""
+"""What an `OfflineExperiment` refuses, by the name of the method."""
+
+ONLINE: Mapping[str, Wrapper] = {
+    "log_artifact": log_artifact,
+    "get_artifact": needs_the_server,
+    "create_symlink": nothing,
+    "register_callback": nothing,
+    "send_notification": nothing,
+    "add_tag": add_tags,
+    "add_tags": add_tags,
+}
+"""What an `Experiment` asks the server at once, by the name of the method. Tags are in its archive besides."""

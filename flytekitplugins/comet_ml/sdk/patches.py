@@ -118,9 +118,12 @@ PATCHES = (
     ),
     Patch("comet_ml.connection", "Reporting.report", http.report, "reports of failures may go to Comet's own service"),
     *(
-        Patch(module, f"{kind}.{name}", wrapper, "it fails where Comet is away")
-        for kind, module in (("OfflineExperiment", "comet_ml.offline"), ("Experiment", "comet_ml._online"))
-        for name, wrapper in offline_calls.WRAPPERS.items()
+        Patch(module, f"{kind}.{name}", wrapper, "it fails, or takes long, where Comet is away")
+        for module, kind, wrappers in (
+            ("comet_ml.offline", "OfflineExperiment", offline_calls.OFFLINE),
+            ("comet_ml._online", "Experiment", offline_calls.ONLINE),
+        )
+        for name, wrapper in wrappers.items()
     ),
     Patch(
         "comet_ml.experiment",
