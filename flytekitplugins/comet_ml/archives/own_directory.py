@@ -47,7 +47,7 @@ class OwnDirectory:
         self._made = made
         self._lock: Any = None
         if fcntl is not None:
-            # It has its name once it is held: until then, another process would take the directory for one that was left.
+            # It has its name once it is held: before that, another process would take the directory for a left one.
             self._lock = (path / f"{_LOCK}ed").open("w")
             try:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -70,9 +70,9 @@ def needs_the_server(what: str, reason: str) -> OfflineCallError:
         reason: Why there is no answer, as a clause.
     """
     return OfflineCallError(
-        f"{what} needs an answer of Comet, and {reason}. Catch flytekitplugins.comet_ml.errors.OfflineCallError to go on "
-        "without it. If the task makes no sense then, decorate with on_unavailable='raise', and in a local run log in "
-        "with `comet login`."
+        f"{what} needs an answer of Comet, and {reason}. Catch flytekitplugins.comet_ml.errors.OfflineCallError to go "
+        "on without it. If the task makes no sense then, decorate with on_unavailable='raise', and in a local run log "
+        "in with `comet login`."
     )
 
 

@@ -22,7 +22,7 @@ from .sending import is_connected, run_within
 Wrapper = Callable[[Any, Any, Any, Any], Any]
 
 
-class _NoAnswer(Exception):
+class _NoAnswerError(Exception):
     """The server does not answer; the message says why."""
 
 
@@ -37,12 +37,12 @@ def log_artifact(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dic
         return artifacts.keep(instance, artifact)
     try:
         if not is_connected(instance):
-            raise _NoAnswer("the connection to Comet is lost")
+            raise _NoAnswerError("the connection to Comet is lost")
         return wrapped(*args, **kwargs)
     except Exception as error:
         if not _is_outage(error):
             raise
-        reason = str(error) if isinstance(error, _NoAnswer) else type(error).__name__
+        reason = str(error) if isinstance(error, _NoAnswerError) else type(error).__name__
     logger.warning(
         "Comet has not made the artifact %r: it cannot be reached (%s). Its files are logged as assets of the "
         "experiment.",
@@ -56,7 +56,7 @@ def needs_the_server(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs:
     """Ask the server; where it does not answer, say that the call cannot work, and what to do."""
     try:
         return _answer(wrapped, instance, args, kwargs)
-    except _NoAnswer as reason:
+    except _NoAnswerError as reason:
         raise artifacts.needs_the_server(f"{_name(wrapped)}()", str(reason)) from reason.__cause__
 
 
@@ -66,7 +66,7 @@ def nothing(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str
         return wrapped(*args, **kwargs)
     try:
         return _answer(wrapped, instance, args, kwargs)
-    except _NoAnswer as reason:
+    except _NoAnswerError as reason:
         logger.debug("%s() does nothing: %s.", _name(wrapped), reason)
         return None
 
@@ -93,17 +93,17 @@ def _answer(wrapped: Any, experiment: Any, args: tuple[Any, ...], kwargs: dict[s
     """What the SDK gives, with the time that the body may wait for a server that is away.
 
     Raises:
-        _NoAnswer: If there is no server to ask, or it does not answer.
+        _NoAnswerError: If there is no server to ask, or it does not answer.
     """
     call = _call_of(experiment)
     if call is None:
         return wrapped(*args, **kwargs)
     if experiment.disabled:
-        raise _NoAnswer("the experiment is disabled in this process")
+        raise _NoAnswerError("the experiment is disabled in this process")
     if is_offline(experiment):
-        raise _NoAnswer("the experiment of this task is offline")
+        raise _NoAnswerError("the experiment of this task is offline")
     if not is_connected(experiment):
-        raise _NoAnswer("the connection to Comet is lost")
+        raise _NoAnswerError("the connection to Comet is lost")
     results: list[Any] = []
     errors: list[BaseException] = []
 
@@ -121,7 +121,7 @@ def _answer(wrapped: Any, experiment: Any, args: tuple[Any, ...], kwargs: dict[s
         raise errors[0]
     if not results:
         call.seconds_to_wait -= time.monotonic() - begun
-        raise _NoAnswer("Comet cannot be reached") from (errors[0] if errors else None)
+        raise _NoAnswerError("Comet cannot be reached") from (errors[0] if errors else None)
     return results[0]
 
 
@@ -137,7 +137,9 @@ def _is_outage(error: BaseException | None) -> bool:
     if error is None:
         return False
     status = getattr(getattr(error, "response", None), "status_code", None)
-    away = isinstance(error, (_NoAnswer, requests.ConnectionError, requests.Timeout, requests.exceptions.RetryError))
+    away = isinstance(
+        error, (_NoAnswerError, requests.ConnectionError, requests.Timeout, requests.exceptions.RetryError)
+    )
     # The SDK raises one of its own for it.
     return away or (status is not None and status >= 500) or _is_outage(error.__cause__ or error.__context__)
 
