@@ -13,6 +13,7 @@ from ..deadline import within
 from ..errors import APIKeyError, APIKeyRejectedError, ArchiveError, ExperimentRefusedError, UploadError
 from ..names import FLYTE_ARCHIVE_PREFIX, FLYTE_ARTIFACT_PREFIX, FLYTE_STATUS, CometState, mark_of, marked
 from ..sdk import artifacts as sdk_artifacts
+from ..sdk import refusals
 from ..sdk import upload as sdk_offline
 from ..sdk.comet_sdk import CometSDK
 from .already_sent import Delivered, names_on_server, points_of, undelivered
@@ -221,7 +222,9 @@ class Uploader:
             except Exception as error:
                 if not isinstance(self._errors.refusal(error), ExperimentRefusedError):
                     raise
-                return f"Comet refuses the artifact {artifact.name!r} ({self._errors.reason(str(error))})"
+                return (
+                    f"Comet refuses the artifact {artifact.name!r} ({self._errors.reason(refusals.described(error))})"
+                )
             before.stored.log_other(mark, f"{artifact.name}:{version} {version_id}")
         else:
             version_id = str(made).split()[-1]

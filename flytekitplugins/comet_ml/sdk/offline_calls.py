@@ -11,10 +11,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import requests
-
 from ..log import logger
-from . import artifacts
+from . import artifacts, refusals
 from .call import Call, call_of, direct, nearest
 from .experiments import is_offline
 from .sending import is_connected, run_within
@@ -40,7 +38,7 @@ def log_artifact(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dic
             raise _NoAnswerError("the connection to Comet is lost")
         return wrapped(*args, **kwargs)
     except Exception as error:
-        if not _is_outage(error):
+        if not (isinstance(error, _NoAnswerError) or refusals.is_outage(error)):
             raise
         reason = str(error) if isinstance(error, _NoAnswerError) else type(error).__name__
     logger.warning(
@@ -117,7 +115,7 @@ def _answer(wrapped: Any, experiment: Any, args: tuple[Any, ...], kwargs: dict[s
     thread = run_within(0.05, ask, "comet-ml-asking")
     while thread.is_alive() and is_connected(experiment) and time.monotonic() - begun < call.seconds_to_wait:
         thread.join(0.1)
-    if errors and not _is_outage(errors[0]):
+    if errors and not refusals.is_outage(errors[0]):
         raise errors[0]
     if not results:
         call.seconds_to_wait -= time.monotonic() - begun
@@ -131,17 +129,6 @@ def _call_of(experiment: Any) -> Call | None:
         return None
     # A disabled one is in no list.
     return call_of(experiment) or (nearest() if experiment.disabled else None)
-
-
-def _is_outage(error: BaseException | None) -> bool:
-    if error is None:
-        return False
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    away = isinstance(
-        error, (_NoAnswerError, requests.ConnectionError, requests.Timeout, requests.exceptions.RetryError)
-    )
-    # The SDK raises one of its own for it.
-    return away or (status is not None and status >= 500) or _is_outage(error.__cause__ or error.__context__)
 
 
 def _name(wrapped: Any) -> str:
