@@ -10,17 +10,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..deadline import within
-from ..errors import APIKeyError, APIKeyRejectedError, ArchiveError, ExperimentRefusedError, UploadError
-from ..names import FLYTE_ARCHIVE_PREFIX, FLYTE_ARTIFACT_PREFIX, FLYTE_STATUS, CometState, mark_of, marked
-from ..sdk import artifacts as sdk_artifacts
-from ..sdk import refusals
+from ..errors import APIKeyError, APIKeyRejectedError, ArchiveError, UploadError
+from ..names import FLYTE_ARCHIVE_PREFIX, FLYTE_STATUS, CometState, mark_of, marked
 from ..sdk import upload as sdk_offline
 from ..sdk.comet_sdk import CometSDK
 from .already_sent import Delivered, names_on_server, points_of, undelivered
 from .archive import Archive, Message, ResumeStrategy, name_of_metric
 from .copies import SAMPLE_SIZE, Copies, settings_in_force
-from .kept_artifacts import ArchivedArtifact, artifacts_in, versions_in
 from .run_order import Standing, names_that_stay, of_one_node, others_failed, standing, state_after
+from .sent_artifacts import SentArtifacts
 from .server_errors import ServerErrors
 
 # The first request only asks whether the server is there and takes the key.
@@ -59,11 +57,13 @@ class _Upload(NamedTuple):
 
     Attributes:
         messages: How many messages.
+        delivered: How many were there already.
         sampled_out: How many values of metrics among them the SDK's setting made it leave out.
         stop_time: When the run ended, if it is not what the archive says.
     """
 
     messages: int
+    delivered: int
     sampled_out: int
     stop_time: int | None = None
 
@@ -139,26 +139,26 @@ class Uploader:
             node, others = mark_of(archive.others), before.others
             known_of_it = None if others is None else of_one_node(others, node)
             where = standing(of_one_node(archive.others, node), known_of_it)
-            artifacts = artifacts_in(archive)
-            upload = self._upload(archive, before, where, losses, [each for each in artifacts if each.is_whole])
+            artifacts = SentArtifacts(archive, self._api, self._copies, self._errors)
+            upload = self._upload(archive, before, where, losses, artifacts)
             stored = self._before(archive.key).stored
             if stored is None:
                 raise UploadError("was sent, but Comet does not know the experiment. Send it again later.")
-            refused = [self._make(each, archive, upload, losses) for each in artifacts if each.is_whole]
+            for artifact in artifacts.to_make:
+                artifacts.make(artifact, stored, losses, upload.stop_time)
             if not losses and not archive.damaged:
-                for version_id in versions_in(archive):
-                    sdk_artifacts.close_version(self._api, archive.key, version_id)
+                artifacts.finish()
             state = self._finish(archive, before, where, stored)
             if losses:
                 raise UploadError(
                     f"was not taken whole: {self._errors.reason(losses[0])}. Keep the archive, and send it again: what "
                     "has arrived is not sent twice."
                 )
-            left_out = _left_out(archive, upload, artifacts, refused)
+            left_out = _left_out(archive, upload, artifacts.left_out)
             if not left_out:
                 stored.log_other(mark, archive.path.name)
-            delivered = sum(1 for _ in archive.messages()) - upload.messages
-            return Sent(stored.url, state, upload.messages - upload.sampled_out, delivered, left_out)
+            sent = upload.messages - upload.sampled_out + artifacts.sent
+            return Sent(stored.url, state, sent, upload.delivered + artifacts.delivered, left_out)
 
     def _before(self, key: str) -> _Before:
         return within(_ANSWER_SECONDS, lambda: self._known(key))
@@ -176,12 +176,7 @@ class Uploader:
         return _Before(stored, stored.get_state(), others)
 
     def _upload(
-        self,
-        archive: Archive,
-        before: _Before,
-        where: Standing,
-        losses: list[str],
-        artifacts: Sequence[ArchivedArtifact],
+        self, archive: Archive, before: _Before, where: Standing, losses: list[str], artifacts: SentArtifacts
     ) -> _Upload:
         """Send what the server does not have, but for artifacts, which need the experiment first."""
         delivered, stop_time = Delivered(), None
@@ -189,15 +184,21 @@ class Uploader:
         if before.stored is not None:
             strategy = "get"
             delivered = _delivered(before, archive, where)
-            there = [sdk_artifacts.files_there(self._api, version_id) for version_id in versions_in(archive)]
-            delivered = replace(delivered, assets=delivered.assets.union(*there))
+            delivered = replace(delivered, assets=delivered.assets | artifacts.files_there())
             if where in ("earlier", "beside"):
                 stop_time = max(_number(archive.metadata.get("stop_time")), _number(before.stored.end_server_timestamp))
         values = Counter[str]()
+        total = 0
+
+        def others() -> Iterator[Message]:
+            nonlocal total
+            for message in archive.messages():
+                if not any(artifact.has(message) for artifact in artifacts.to_make):
+                    total += 1
+                    yield message
 
         def messages() -> Iterator[Message]:
-            others = (each for each in archive.messages() if not any(artifact.has(each) for artifact in artifacts))
-            for message in undelivered(others, delivered):
+            for message in undelivered(others(), delivered):
                 if message.type == "metric_msg":
                     values[name_of_metric(message)[0]] += 1
                 yield message
@@ -205,36 +206,8 @@ class Uploader:
         count, size = self._copies.send(
             archive, messages(), losses, strategy=strategy, stop_time=stop_time, values=values
         )
-        return _Upload(count, sum(max(0, number - size) for number in values.values()), stop_time)
-
-    def _make(self, artifact: ArchivedArtifact, archive: Archive, upload: _Upload, losses: list[str]) -> str:
-        """Make an artifact that the run could not make; an upload that is repeated goes on with the same version.
-
-        Returns:
-            In words, why there is no such artifact; empty if there is.
-        """
-        before = self._before(archive.key)
-        mark = f"{FLYTE_ARTIFACT_PREFIX}{artifact.id[:16]}"
-        made = (before.others or {}).get(mark)
-        if made is None:
-            try:
-                version_id, version = sdk_artifacts.make_version(self._api, archive.key, artifact.description)
-            except Exception as error:
-                if not isinstance(self._errors.refusal(error), ExperimentRefusedError):
-                    raise
-                return (
-                    f"Comet refuses the artifact {artifact.name!r} ({self._errors.reason(refusals.described(error))})"
-                )
-            before.stored.log_other(mark, f"{artifact.name}:{version} {version_id}")
-        else:
-            version_id = str(made).split()[-1]
-        there = Delivered(assets=frozenset[str]() if made is None else sdk_artifacts.files_there(self._api, version_id))
-        files = list(undelivered(artifact.files(archive.messages(), version_id), there))
-        if files:
-            self._copies.send(archive, iter(files), losses, strategy="get", stop_time=upload.stop_time, values={})
-        if not losses:
-            sdk_artifacts.close_version(self._api, archive.key, version_id)
-        return ""
+        sampled_out = sum(max(0, number - size) for number in values.values())
+        return _Upload(count, total - count, sampled_out, stop_time)
 
     def _finish(self, archive: Archive, before: _Before, where: Standing, stored: Any) -> CometState:
         """Show how the run ended, and when it began."""
@@ -272,17 +245,14 @@ def _delivered(before: _Before, archive: Archive, where: Standing) -> Delivered:
     )
 
 
-def _left_out(archive: Archive, upload: _Upload, artifacts: Sequence[ArchivedArtifact], refused: Sequence[str]) -> str:
+def _left_out(archive: Archive, upload: _Upload, of_artifacts: Sequence[str]) -> str:
     """What of an archive has not arrived, in words."""
     found = []
     if archive.damaged:
         found.append(f"{archive.damaged} of its messages are cut off or without their file")
     if upload.sampled_out:
         found.append(f"{SAMPLE_SIZE} keeps {upload.sampled_out} values of its metrics from being sent")
-    for artifact in artifacts:
-        if not artifact.is_whole:
-            found.append(f"files of the artifact {artifact.name!r} are missing, so that the others are sent as assets")
-    return ", and ".join([*found, *filter(None, refused)])
+    return ", and ".join([*found, *of_artifacts])
 
 
 def _number(value: Any) -> int:
