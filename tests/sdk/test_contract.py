@@ -76,6 +76,42 @@ def test_everything_that_comet_refuses_offline_is_known(kind: type[comet_ml.Come
     assert {"log_artifact", "get_artifact", "display"} <= refused
 
 
+ELSEWHERE = {
+    "file_utils.py": "in a directory that it is given",
+    "streamer/handlers/offline_handler.py": "in a directory that it is given",
+    "experiment_loggers/points_3d/randomize.py": "while it makes another file",
+    "integration/sklearn/load_from.py": "while it loads a model",
+    "integration/sklearn/log_to_experiment.py": "an open file, which is copied",
+    "integration/pytorch/model_loading_helpers.py": "while it loads a model",
+    "integration/pytorch/model_logging_helpers.py": "an open file, which is copied",
+    "callbacks/_tensorflow_estimator.py": "for TensorFlow, and not for Comet",
+    "callbacks/_fastai.py": "an open file, which is copied",
+    "connection/ca_certs.py": "certificates",
+    "offline.py": "while it sends an archive",
+    "artifacts/logged_artifact.py": "what the body downloads",
+    "artifacts/logged_artifact_asset.py": "what the body downloads",
+    "artifacts/artifact_assets_downloader.py": "what the body downloads",
+    "api_objects/model/model.py": "what the body downloads",
+}
+"""The other files of the SDK that make temporary files, and what these are."""
+
+
+@pytest.mark.newest
+def test_what_comet_makes_temporary_files_for_is_known() -> None:
+    root = Path(comet_ml.__file__).parent
+    files = {
+        file.relative_to(root).as_posix()
+        for file in root.rglob("*.py")
+        if re.search(r"tempfile\.(mkdtemp|mkstemp|NamedTemporaryFile|TemporaryDirectory)", file.read_text())
+    }
+    ours = {
+        f"{patch.module.removeprefix('comet_ml.').replace('.', '/')}.py"
+        for patch in patches.PATCHES
+        if patch.name.startswith("tempfile.")
+    }
+    assert files == ours | ELSEWHERE.keys()
+
+
 @pytest.mark.newest
 def test_everything_by_which_comet_asks_the_server_at_once_is_known() -> None:
     patches.apply()

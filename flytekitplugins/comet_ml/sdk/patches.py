@@ -140,6 +140,9 @@ PATCHES = (
             ("comet_ml.replay_manager", "mkdtemp", ()),
             ("comet_ml.offline_utils", "mkdtemp", ()),
             ("comet_ml.file_uploader", "NamedTemporaryFile", ()),
+            ("comet_ml.utils", "mkdtemp", ()),
+            ("comet_ml.experiment_loggers.points_3d.log", "NamedTemporaryFile", ()),
+            ("comet_ml.experiment_loggers.points_3d.thumbnail", "NamedTemporaryFile", ()),
         )
     ),
     Patch(
