@@ -12,7 +12,10 @@ from pathlib import Path
 
 import comet_ml
 import pytest
+import wrapt
 from flytekitplugins.comet_ml.errors import OfflineCallError
+from flytekitplugins.comet_ml.sdk import offline_calls
+from pytest_mock import MockerFixture
 
 from tests.support.comet_server import Answer, ArtifactVersion, CometServer, Fault, Request
 from tests.support.offline_runs import Sender
@@ -285,6 +288,7 @@ def test_a_disabled_experiment_takes_all_of_it(laptop: CometServer, tmp_path: Pa
     assert laptop.requests == []
 
 
+@pytest.mark.newest
 def test_an_embedding_that_is_logged_offline_is_in_the_archive(canary: object, tmp_path: Path) -> None:
     @track()
     def body() -> None:
@@ -305,6 +309,26 @@ def test_the_address_of_an_offline_experiment_is_the_one_that_it_will_have(canar
     assert body() == "https://www.comet.com/my%20team/digits/0123456789abcdef0123456789abcdef"
 
 
+def test_an_older_sdk_that_refuses_an_embedding_offline_does_not_fail_the_task(
+    canary: object, caplog: pytest.LogCaptureFixture, mocker: MockerFixture
+) -> None:
+    log()()  # The table is in force.
+    refuse = wrapt.FunctionWrapper(lambda *args, **kwargs: _refuse(), offline_calls.log_embedding)
+    mocker.patch.object(comet_ml.OfflineExperiment, "log_embedding", refuse)
+
+    @track()
+    def body() -> None:
+        assert comet_ml.get_running_experiment().log_embedding(vectors=[[1, 2]], labels=["one"]) is None
+
+    body()
+    assert caplog.text.count("logs no embedding offline") == 1
+
+
+def _refuse() -> None:
+    raise NotImplementedError
+
+
+@pytest.mark.newest
 def test_outside_of_a_tracked_call_the_sdk_does_what_it_does(canary: object, tmp_path: Path) -> None:
     log()()
     experiment = comet_ml.start(online=False, project_name="digits")

@@ -69,6 +69,17 @@ def nothing(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str
         return None
 
 
+def log_embedding(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Log an embedding; older SDKs refuse that offline."""
+    try:
+        return wrapped(*args, **kwargs)
+    except NotImplementedError:
+        if _call_of(instance) is None:
+            raise
+        logger.warning("This comet-ml logs no embedding offline: it is lost. Newer versions keep it.")
+        return None
+
+
 def add_tags(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Add tags, which an experiment keeps for its archive and tells the server at once."""
     if _call_of(instance) is None or instance.disabled or is_connected(instance):
@@ -143,6 +154,7 @@ OFFLINE: Mapping[str, Wrapper] = {
     "display_project": nothing,
     "create_symlink": nothing,
     "register_callback": nothing,
+    "log_embedding": log_embedding,
 }
 """What an `OfflineExperiment` refuses, by the name of the method."""
 
