@@ -32,7 +32,7 @@ class UploadError(CometTrackingError):
 
 
 class OfflineCallError(CometTrackingError, NotImplementedError):
-    """A call of the body that needs an answer of Comet, on an experiment that is offline."""
+    """A call of the body that needs an answer of Comet, where there is none: offline, in an outage, or disabled."""
 
 
 class APIKeyError(CometTrackingError):

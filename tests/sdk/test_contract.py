@@ -27,7 +27,7 @@ from flytekit.core.python_auto_container import PythonAutoContainerTask
 from flytekit.core.utils import ClassDecorator
 from flytekit.tools import translator
 from flytekitplugins.comet_ml import comet_ml_login, option_kinds
-from flytekitplugins.comet_ml.sdk import arguments, autologging, patches, running_experiment, sending
+from flytekitplugins.comet_ml.sdk import arguments, autologging, offline_calls, patches, running_experiment, sending
 from flytekitplugins.comet_ml.sdk import upload as sdk_offline
 from flytekitplugins.comet_ml.sdk.comet_sdk import CometSDK
 from pytest_mock import MockerFixture
@@ -60,6 +60,67 @@ def test_comet_parses_keys_that_embed_a_server() -> None:
 def test_comet_has_what_a_row_of_the_table_replaces(patch: patches.Patch) -> None:
     patches.apply()
     assert patch in patches.in_force(), f"without it: {patch.otherwise}"
+
+
+@pytest.mark.newest
+@pytest.mark.parametrize("kind", [comet_ml.OfflineExperiment, comet_ml.ExistingOfflineExperiment])
+def test_everything_that_comet_refuses_offline_is_known(kind: type[comet_ml.CometExperiment]) -> None:
+    patches.apply()
+    refused = set()
+    for name, method in inspect.getmembers(kind, inspect.isroutine):
+        source = inspect.getsource(inspect.unwrap(method)) if not name.startswith("_") else ""
+        # `get_callback` knows some frameworks, and refuses others.
+        if re.search(r"raise (NotImplementedError|ExperimentDisabledException)", source) and name != "get_callback":
+            refused.add(name)
+    assert refused <= offline_calls.OFFLINE.keys()
+    assert {"log_artifact", "get_artifact", "display"} <= refused
+
+
+ELSEWHERE = {
+    "file_utils.py": "in a directory that it is given",
+    "streamer/handlers/offline_handler.py": "in a directory that it is given",
+    "experiment_loggers/points_3d/randomize.py": "while it makes another file",
+    "integration/sklearn/load_from.py": "while it loads a model",
+    "integration/sklearn/log_to_experiment.py": "an open file, which is copied",
+    "integration/pytorch/model_loading_helpers.py": "while it loads a model",
+    "integration/pytorch/model_logging_helpers.py": "an open file, which is copied",
+    "callbacks/_tensorflow_estimator.py": "for TensorFlow, and not for Comet",
+    "callbacks/_fastai.py": "an open file, which is copied",
+    "connection/ca_certs.py": "certificates",
+    "offline.py": "while it sends an archive",
+    "artifacts/logged_artifact.py": "what the body downloads",
+    "artifacts/logged_artifact_asset.py": "what the body downloads",
+    "artifacts/artifact_assets_downloader.py": "what the body downloads",
+    "api_objects/model/model.py": "what the body downloads",
+}
+"""The other files of the SDK that make temporary files, and what these are."""
+
+
+@pytest.mark.newest
+def test_what_comet_makes_temporary_files_for_is_known() -> None:
+    root = Path(comet_ml.__file__).parent
+    files = {
+        file.relative_to(root).as_posix()
+        for file in root.rglob("*.py")
+        if re.search(r"tempfile\.(mkdtemp|mkstemp|NamedTemporaryFile|TemporaryDirectory)", file.read_text())
+    }
+    ours = {
+        f"{patch.module.removeprefix('comet_ml.').replace('.', '/')}.py"
+        for patch in patches.PATCHES
+        if patch.name.startswith("tempfile.")
+    }
+    assert files == ours | ELSEWHERE.keys()
+
+
+@pytest.mark.newest
+def test_everything_by_which_comet_asks_the_server_at_once_is_known() -> None:
+    patches.apply()
+    asking = set()
+    for name, method in inspect.getmembers(comet_ml.Experiment, inspect.isroutine):
+        source = inspect.getsource(inspect.unwrap(method)) if not name.startswith("_") else ""
+        if re.search(r"self\.(connection|rest_api_client|_register_callback_remotely)\b", source):
+            asking.add(name)
+    assert asking == offline_calls.ONLINE.keys()
 
 
 def test_a_row_of_which_the_sdk_has_nothing_is_left_out(mocker: MockerFixture) -> None:

@@ -42,6 +42,39 @@ class Request:
 
 
 @dataclass
+class ArtifactVersion:
+    """What the server knows of a version of an artifact.
+
+    Attributes:
+        id: Its id.
+        name: Name of the artifact.
+        type: Type of the artifact.
+        workspace: Workspace of the artifact.
+        version: The version.
+        experiment_key: The experiment that logged it.
+        aliases: Its aliases.
+        tags: Its tags.
+        metadata: Its metadata, as JSON.
+        state: `OPEN`, `CLOSED` or `ERROR`.
+        files: What was said of each file, by its path, and under ``content`` the file.
+        uploads: The path of every file that was sent, in order.
+    """
+
+    id: str
+    name: str
+    type: str
+    workspace: str | None
+    version: str
+    experiment_key: str
+    aliases: list[str]
+    tags: list[str]
+    metadata: str | None
+    state: str = "OPEN"
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    uploads: list[str] = field(default_factory=list)
+
+
+@dataclass
 class Experiment:
     """What the server knows of an experiment.
 
@@ -99,6 +132,7 @@ class CometServer:
     Attributes:
         requests: Every request, in the order of arrival.
         experiments: By key.
+        artifacts: Versions of artifacts, in the order in which they were made.
         accepted_keys: The API keys that it takes; None takes any.
         forbidden_workspaces: Workspaces that the keys may not write to.
         faults: Asked in turn before a request is answered; an answer that is not None is given instead.
@@ -108,6 +142,7 @@ class CometServer:
     def __init__(self, accepted_keys: set[str] | None = None, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[Request] = []
         self.experiments: dict[str, Experiment] = {}
+        self.artifacts: list[ArtifactVersion] = []
         self.accepted_keys = accepted_keys
         self.forbidden_workspaces: set[str] = set()
         self.faults: list[Fault] = []
@@ -196,6 +231,8 @@ class CometServer:
         if path.endswith("/status-report/update"):
             self._record(path, body)
             return 200, {"is_alive_beat_duration_millis": 10000, "gpu_monitor_interval_millis": 60000}
+        if "/artifacts/" in path:
+            return self._of_artifacts(request, body)
         if path.endswith("/experiment/metadata"):
             return self._metadata(request.query.get("experimentKey", ""))
         if request.method == "GET" and request.query.get("experimentKey") in self.experiments:
@@ -203,6 +240,60 @@ class CometServer:
         self._record(path, body)
         self._record_content(request, body)
         return 200, {}
+
+    def _of_artifacts(self, request: Request, body: dict[str, Any]) -> Answer:
+        if request.path.endswith("/write/artifacts/upsert"):
+            return self._upsert(body)
+        if request.path.endswith("/artifacts/version/files"):
+            name, number = request.query["artifactName"], request.query["version"]
+            (found,) = [each for each in self.artifacts if (each.name, each.version) == (name, number)]
+            return 200, {"files": [{"assetId": file["assetId"]} for file in found.files.values()]}
+        named = body.get("artifactVersionId") or request.query.get("versionId")
+        version = next((each for each in self.artifacts if each.id == named), None)
+        if version is None:
+            return 400, {"msg": "no such artifact", "sdk_error_code": 624523}
+        if request.path.endswith("/write/artifacts/state"):
+            version.state = body["state"]
+            return 200, {}
+        return 200, {
+            "artifact": {
+                "artifactId": f"artifact-{version.name}",
+                "artifactName": version.name,
+                "artifactType": version.type,
+                "workspaceName": version.workspace,
+                "tags": [],
+            },
+            "artifactVersionId": version.id,
+            "artifactVersion": version.version,
+            "alias": version.aliases,
+            "tags": version.tags,
+            "metadata": version.metadata,
+            "experimentKey": version.experiment_key,
+            "sizeInBytes": 0,
+        }
+
+    def _upsert(self, body: dict[str, Any]) -> Answer:
+        earlier = [each for each in self.artifacts if each.name == body["artifactName"]]
+        if body.get("version") in [each.version for each in earlier]:
+            return 400, {"msg": "this version exists", "sdk_error_code": 90400}
+        version = ArtifactVersion(
+            id=f"version-{len(self.artifacts)}",
+            name=body["artifactName"],
+            type=body["artifactType"],
+            workspace=self.experiments[body["experimentKey"]].workspace,
+            version=body.get("version") or f"{len(earlier) + 1}.0.0",
+            experiment_key=body["experimentKey"],
+            aliases=body.get("alias") or [],
+            tags=body.get("versionTags") or [],
+            metadata=body.get("versionMetadata"),
+        )
+        self.artifacts.append(version)
+        return 200, {
+            "artifactId": f"artifact-{version.name}",
+            "artifactVersionId": version.id,
+            "currentVersion": version.version,
+            "previousVersion": earlier[-1].version if earlier else None,
+        }
 
     def _metadata(self, key: str) -> Answer:
         experiment = self.experiments.get(key)
@@ -272,12 +363,20 @@ class CometServer:
                 experiment.parameters[name] = parameter.get("paramValue", parameter.get("parameterValue"))
 
     def _record_content(self, request: Request, body: dict[str, Any]) -> None:
+        for asset in body.get("remoteArtifactAssetRequests", ()):
+            named = next(each for each in self.artifacts if each.id == asset["artifactVersionId"])
+            named.uploads.append(asset["fileName"])
+            named.files[asset["fileName"]] = asset
         query = request.query
         key = body.get("experimentKey") or query.get("experimentId") or ""
         experiment = self.experiments.get(key)
         if experiment is None:
             return
-        if request.path.endswith("/asset/upload"):
+        version = next((each for each in self.artifacts if each.id == query.get("artifactVersionId")), None)
+        if request.path.endswith("/asset/upload") and version is not None:
+            version.uploads.append(query["fileName"])
+            version.files[query["fileName"]] = {**query, "content": request.body}
+        elif request.path.endswith("/asset/upload"):
             experiment.uploads.append(query["assetId"])
             experiment.assets[query["assetId"]] = {**query, "content": request.body}
         elif request.path.endswith("/write/experiment/output"):

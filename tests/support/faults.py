@@ -214,10 +214,10 @@ def read_only(room: Path) -> Iterator[None]:
 
 @contextmanager
 def small(room: Path) -> Iterator[None]:
-    """Temporary and working directory are small disks; what fills them is the task's business."""
+    """Temporary directory, working directory and home are small disks; what fills them is the task's business."""
     mounted: list[Path] = []
     try:
-        for name in ("tmp", "work"):
+        for name in ("tmp", "work", "home"):
             _mount(room / name, "1m")
             mounted.append(room / name)
         yield

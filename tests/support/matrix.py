@@ -468,7 +468,7 @@ def play(
             seconds["signal"] = ended - stage.signalled
         raw = pod.directory / "raw" / "i4" / "ahq8bl2jkbsf7wxd4mzn-n0-0"
         if scenario.disk is not nullcontext:
-            for name in ("work", "tmp"):
+            for name in ("work", "tmp", "home"):
                 # The disks are gone with the pod.
                 shutil.copytree(room / name, room / "kept" / name, symlinks=True)
         return Outcome(scenario, run, raw, comet, seconds, stage.signalled or math.inf)

@@ -359,7 +359,7 @@ FULL = """
 def full(function):
     @functools.wraps(function)
     def filled():
-        files = [Path("filler"), Path(os.environ["TMPDIR"]) / "filler"]
+        files = [Path("filler"), *(Path(os.environ[name]) / "filler" for name in ("TMPDIR", "HOME"))]
         for file in files:
             try:
                 with file.open("wb", buffering=0) as content:
@@ -373,6 +373,16 @@ def full(function):
             for file in files:
                 file.unlink(missing_ok=True)
     return filled
+"""
+
+CLEAN_UP = """
+import shutil
+
+def clean_up():
+    for path in Path(os.environ["TMPDIR"]).iterdir():
+        # Its own are Flyte's, which needs them.
+        if not path.name.startswith("flyte"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 """
 
 THE_POD_S = [
@@ -425,6 +435,43 @@ THE_POD_S = [
         state="running",
         lost="what had not arrived",
         warns=None,
+        slow=True,
+    ),
+    Scenario(
+        name="small disks, the server refused, and 8,000 metrics",
+        group=POD,
+        disk=small,
+        body="log(8000)",
+        prepare=never,
+        lost="what there is no room for",
+        slow=True,
+        **archived(warns=3),
+    ),
+    Scenario(
+        name="small disks, the server refused, and an asset of 3 MB",
+        group=POD,
+        disk=small,
+        body='log(200)\ncomet_ml.get_running_experiment().log_asset_data("x" * 3_000_000, name="large")',
+        prepare=never,
+        slow=True,
+        **archived(warns=3),
+    ),
+    Scenario(
+        name="the server refused, and the body removes what is in `TMPDIR`",
+        group=POD,
+        module=CLEAN_UP,
+        body="log(100)\nclean_up()\nlog(100)",
+        prepare=never,
+        **archived(),
+    ),
+    Scenario(
+        name="the server gone in the middle, and the body removes what is in `TMPDIR`",
+        group=POD,
+        module=CLEAN_UP,
+        body=HALVES + "\nclean_up()",
+        steps=((HALF, gone),),
+        state="running",
+        archive=True,
         slow=True,
     ),
     Scenario(name="working directory and home are read-only", group=POD, disk=read_only, slow=True),

@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import sys
-import tempfile
 import zipfile
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any
 from ..log import logger
 from ..sdk.redaction import masked
 from .archive import MESSAGES
+from .own_directory import LOCAL_DIRECTORY, OwnDirectory, make
 from .rescue import rescue
 
 
@@ -46,9 +45,6 @@ def local_upload_command(archive: str, host: str | None = None) -> str:
 
 DIRECTORY_SETTING = "COMET_OFFLINE_DIRECTORY"
 
-LOCAL_DIRECTORY = ".cometml-runs"
-"""Where the SDK puts archives by default, in the working directory."""
-
 Store = Callable[[str], str]
 """Puts a file to where it outlives the pod, and returns the address of that place."""
 
@@ -70,23 +66,21 @@ class OfflineArchives:
         self.host: str | None = None
         self.announces = True
         self._store = store
+        self._own: OwnDirectory | None = None
         self._directory: str | None = None
         self._written: list[str] = []
         self._rescued: dict[str, Path] = {}
 
-    def open(self) -> dict[str, str | None]:
-        """Make the directory, in a pod.
+    def open(self) -> str | None:
+        """Make the session's own directory, where the SDK is to keep what it has not sent; None where there is none."""
+        self._own = make()
+        return str(self._own.path) if self._own is not None else None
 
-        Returns:
-            The settings that make the SDK write there.
-        """
-        if self._store is None:
+    def settings(self) -> dict[str, str | None]:
+        """The settings that make the SDK write its archives there, too, in a pod."""
+        if self._store is None or self._own is None:
             return {}
-        try:
-            self._directory = tempfile.mkdtemp(prefix="comet-offline-")
-        except OSError as error:
-            logger.debug("There is no directory for offline archives: %s", error)
-            return {}
+        self._directory = str(self._own.path)
         return {DIRECTORY_SETTING: self._directory}
 
     def add(self, paths: Iterable[str]) -> None:
@@ -127,14 +121,17 @@ class OfflineArchives:
         return list(self._written)
 
     def close(self) -> None:
-        """Remove the directory, unless something is left in it that could not be stored."""
-        left = [*self.kept, *self._written]
-        if self._directory is not None and not any(path.startswith(self._directory) for path in left):
-            shutil.rmtree(self._directory, ignore_errors=True)
+        """Remove the directory, but for archives in it that could not be stored."""
+        if self._own is not None:
+            own = str(self._own.path)
+            self._own.close(keep=any(path.startswith(own) for path in [*self.kept, *self._written]))
 
     def _kept(self, path: str, secrets: Collection[str]) -> str:
         if not _is_whole(path):
             logger.warning("The Comet archive %s holds nothing: is the disk full?", path)
+            if self._store is not None and os.path.exists(path):
+                # The task needs the room.
+                os.remove(path)
             return path
         if self._store is None:
             if self.announces and path not in self.kept:

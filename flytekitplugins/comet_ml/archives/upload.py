@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,8 +15,10 @@ from ..names import FLYTE_ARCHIVE_PREFIX, FLYTE_STATUS, CometState, mark_of, mar
 from ..sdk import upload as sdk_offline
 from ..sdk.comet_sdk import CometSDK
 from .already_sent import Delivered, names_on_server, points_of, undelivered
-from .archive import Archive, Message, ResumeStrategy, name_of_metric, write_copy
+from .archive import Archive, Message, ResumeStrategy, name_of_metric
+from .copies import SAMPLE_SIZE, Copies, settings_in_force
 from .run_order import Standing, names_that_stay, of_one_node, others_failed, standing, state_after
+from .sent_artifacts import SentArtifacts
 from .server_errors import ServerErrors
 
 # The first request only asks whether the server is there and takes the key.
@@ -31,8 +31,6 @@ _LITTLE_PATIENCE = {
 
 _FIRST_ANSWER_SECONDS, _ANSWER_SECONDS = 10.0, 60.0
 """Timeouts are counted for each read, and a server can say when to ask again: this is by the clock."""
-
-_SAMPLE_SIZE = "COMET_OFFLINE_SAMPLING_SIZE"
 
 
 @dataclass(frozen=True)
@@ -59,11 +57,15 @@ class _Upload(NamedTuple):
 
     Attributes:
         messages: How many messages.
+        delivered: How many were there already.
         sampled_out: How many values of metrics among them the SDK's setting made it leave out.
+        stop_time: When the run ended, if it is not what the archive says.
     """
 
     messages: int
+    delivered: int
     sampled_out: int
+    stop_time: int | None = None
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,6 @@ class Uploader:
 
     def __init__(self, sdk: Any, directory: Path) -> None:
         self._sdk = sdk
-        self._directory = directory
         api_key = CometSDK.of(sdk).setting("comet.api_key")
         if not isinstance(api_key, str) or not api_key:
             raise APIKeyError(
@@ -103,6 +104,7 @@ class Uploader:
             )
         self._api_key = api_key
         self._errors = ServerErrors(CometSDK.of(sdk), api_key)
+        self._copies = Copies(CometSDK.of(sdk), api_key, self._errors, directory)
         with sdk_offline.hearing_of_losses(self._errors.secrets), self._errors.understood():
             # To make a client asks the server, too.
             with settings_in_force({n: value for n, value in _LITTLE_PATIENCE.items() if n not in os.environ}):
@@ -137,21 +139,26 @@ class Uploader:
             node, others = mark_of(archive.others), before.others
             known_of_it = None if others is None else of_one_node(others, node)
             where = standing(of_one_node(archive.others, node), known_of_it)
-            upload = self._upload(archive, before, where, losses)
+            artifacts = SentArtifacts(archive, self._api, self._copies, self._errors)
+            upload = self._upload(archive, before, where, losses, artifacts)
             stored = self._before(archive.key).stored
             if stored is None:
                 raise UploadError("was sent, but Comet does not know the experiment. Send it again later.")
+            for artifact in artifacts.to_make:
+                artifacts.make(artifact, stored, losses, upload.stop_time)
+            if not losses and not archive.damaged:
+                artifacts.finish()
             state = self._finish(archive, before, where, stored)
             if losses:
                 raise UploadError(
                     f"was not taken whole: {self._errors.reason(losses[0])}. Keep the archive, and send it again: what "
                     "has arrived is not sent twice."
                 )
-            left_out = _left_out(archive, upload)
+            left_out = _left_out(archive, upload, artifacts.left_out)
             if not left_out:
                 stored.log_other(mark, archive.path.name)
-            delivered = sum(1 for _ in archive.messages()) - upload.messages
-            return Sent(stored.url, state, upload.messages - upload.sampled_out, delivered, left_out)
+            sent = upload.messages - upload.sampled_out + artifacts.sent
+            return Sent(stored.url, state, sent, upload.delivered + artifacts.delivered, left_out)
 
     def _before(self, key: str) -> _Before:
         return within(_ANSWER_SECONDS, lambda: self._known(key))
@@ -168,50 +175,39 @@ class Uploader:
         others = {str(other["name"]): other.get("valueCurrent") for other in stored.get_others_summary() or ()}
         return _Before(stored, stored.get_state(), others)
 
-    def _upload(self, archive: Archive, before: _Before, where: Standing, losses: list[str]) -> _Upload:
-        """Send what the server does not have."""
+    def _upload(
+        self, archive: Archive, before: _Before, where: Standing, losses: list[str], artifacts: SentArtifacts
+    ) -> _Upload:
+        """Send what the server does not have, but for artifacts, which need the experiment first."""
         delivered, stop_time = Delivered(), None
         strategy: ResumeStrategy = "create"
         if before.stored is not None:
             strategy = "get"
             delivered = _delivered(before, archive, where)
+            delivered = replace(delivered, assets=delivered.assets | artifacts.files_there())
             if where in ("earlier", "beside"):
                 stop_time = max(_number(archive.metadata.get("stop_time")), _number(before.stored.end_server_timestamp))
         values = Counter[str]()
+        total = 0
+
+        def others() -> Iterator[Message]:
+            nonlocal total
+            for message in archive.messages():
+                if not any(artifact.has(message) for artifact in artifacts.to_make):
+                    total += 1
+                    yield message
 
         def messages() -> Iterator[Message]:
-            for message in undelivered(archive.messages(), delivered):
+            for message in undelivered(others(), delivered):
                 if message.type == "metric_msg":
                     values[name_of_metric(message)[0]] += 1
                 yield message
 
-        handle, name = tempfile.mkstemp(prefix=f"{archive.key}-", suffix=".zip", dir=self._directory)
-        os.close(handle)
-        copy = Path(name)
-        try:
-            count = write_copy(archive, copy, messages=messages(), resume_strategy=strategy, stop_time=stop_time)
-            default, size = self._sample_sizes(values)
-            with settings_in_force({_SAMPLE_SIZE: str(size)} if size > default else {}):
-                done = sdk_offline.send(
-                    copy, api_key=self._api_key, workspace=archive.workspace, project_name=archive.project_name
-                )
-        finally:
-            copy.unlink()
-        if not done:
-            reason = self._errors.reason(losses[0] if losses else "the SDK does not say why")
-            raise UploadError(f"was refused: {reason}.")
-        return _Upload(count, sum(max(0, number - size) for number in values.values()))
-
-    def _sample_sizes(self, values: Mapping[str, int]) -> tuple[int, int]:
-        """How many values of each metric the SDK would send, and how many it shall.
-
-        An online run sends all of them: so does this, unless the user has set the size of a sample.
-
-        Args:
-            values: How many values there are to send, by the metric's name.
-        """
-        size = _number(CometSDK.of(self._sdk).setting("comet.offline_sampling_size"))
-        return size, size if _SAMPLE_SIZE in os.environ else max(size, *values.values(), 0)
+        count, size = self._copies.send(
+            archive, messages(), losses, strategy=strategy, stop_time=stop_time, values=values
+        )
+        sampled_out = sum(max(0, number - size) for number in values.values())
+        return _Upload(count, total - count, sampled_out, stop_time)
 
     def _finish(self, archive: Archive, before: _Before, where: Standing, stored: Any) -> CometState:
         """Show how the run ended, and when it began."""
@@ -228,21 +224,6 @@ class Uploader:
             state = "crashed"
         stored.set_state(state)
         return state
-
-
-@contextmanager
-def settings_in_force(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables while the block runs: the SDK reads its settings from them."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 def _delivered(before: _Before, archive: Archive, where: Standing) -> Delivered:
@@ -264,14 +245,14 @@ def _delivered(before: _Before, archive: Archive, where: Standing) -> Delivered:
     )
 
 
-def _left_out(archive: Archive, upload: _Upload) -> str:
+def _left_out(archive: Archive, upload: _Upload, of_artifacts: Sequence[str]) -> str:
     """What of an archive has not arrived, in words."""
     found = []
     if archive.damaged:
         found.append(f"{archive.damaged} of its messages are cut off or without their file")
     if upload.sampled_out:
-        found.append(f"{_SAMPLE_SIZE} keeps {upload.sampled_out} values of its metrics from being sent")
-    return ", and ".join(found)
+        found.append(f"{SAMPLE_SIZE} keeps {upload.sampled_out} values of its metrics from being sent")
+    return ", and ".join([*found, *of_artifacts])
 
 
 def _number(value: Any) -> int:

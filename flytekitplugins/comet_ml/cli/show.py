@@ -13,8 +13,9 @@ from pathlib import Path
 
 import click
 
+from ..archives.own_directory import LOCAL_DIRECTORY
 from ..archives.server_errors import server_in_force
-from ..archives.store import DIRECTORY_SETTING, LOCAL_DIRECTORY, local_upload_command, upload_command
+from ..archives.store import DIRECTORY_SETTING, local_upload_command, upload_command
 from ..deck.metric_history import MetricCourse
 from ..deck.page import DeckContent, render
 from ..foreign_text import printable

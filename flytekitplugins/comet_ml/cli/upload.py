@@ -11,7 +11,8 @@ from pathlib import Path
 import click
 
 from ..archives.archive import read_archive
-from ..archives.upload import Sent, Uploader, settings_in_force
+from ..archives.copies import settings_in_force
+from ..archives.upload import Sent, Uploader
 from ..errors import InvalidOptionError
 from ..foreign_text import printable
 from ..session.server import URL_OVERRIDE

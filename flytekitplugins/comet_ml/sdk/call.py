@@ -25,6 +25,8 @@ class Call:
         seconds_to_wait: How long the body may wait for a server that takes nothing, in all.
         on_open: Called with every experiment that is opened in the call, while the SDK makes it.
         on_made: Called with every one that the SDK has made for the body.
+        directory: Where the SDK is to keep what it has not sent; None leaves it to the SDK.
+        url_of: Gives the address that an experiment will have in Comet.
         streams: Standard output and error as they were before any call that runs.
         told: What was said once, and need not be said again.
         left_behind: The thread of a start that came to no end within its deadline.
@@ -42,6 +44,8 @@ class Call:
         self.seconds_to_wait = 60.0
         self.on_open: Callable[[Any], None] = lambda experiment: None
         self.on_made: Callable[[Any], None] = lambda experiment: None
+        self.directory: str | None = None
+        self.url_of: Callable[[Any], str | None] = lambda experiment: None
         self.streams: dict[str, Any] = {}
         self.left_behind: threading.Thread | None = None
         self.told: set[str] = set()

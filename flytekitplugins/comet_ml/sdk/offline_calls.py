@@ -1,143 +1,170 @@
-"""Calls that the SDK refuses on an offline experiment, and that a tracked body may make all the same.
+"""Calls of the body that only the server can answer, where it does not: offline, in an outage, or disabled.
 
-A body does not know whether the server is there. So what can be kept is kept, what only shows something does nothing,
-and what needs an answer of the server says so.
+A body does not know whether the server is there, nor whether its process is the one that tracks. So what can be kept is
+kept, what only shows or tells something does nothing, and what needs an answer says so.
 """
 
 from __future__ import annotations
 
-import json
+import importlib
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
-import requests
-
-from ..errors import OfflineCallError
 from ..log import logger
-from .call import call_of
+from . import artifacts, refusals
+from .call import Call, call_of, direct, nearest
+from .experiments import is_offline
+from .sending import is_connected, run_within
 
-ARTIFACT = "artifact.json"
-"""Name of the asset that describes an artifact, in the folder of its files."""
+Wrapper = Callable[[Any, Any, Any, Any], Any]
 
 
-@dataclass(frozen=True)
-class KeptArtifact:
-    """What `log_artifact` gives where Comet cannot make the artifact: what is known of it.
-
-    Attributes:
-        name: Its name.
-        artifact_type: Its type.
-        version: The version that was asked for; None if Comet was to choose one.
-        aliases: Its aliases.
-        metadata: Its metadata.
-        version_tags: Tags of the version.
-    """
-
-    name: str
-    artifact_type: str
-    version: str | None = None
-    aliases: tuple[str, ...] = ()
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-    version_tags: tuple[str, ...] = ()
-
-    def download(self, *args: Any, **kwargs: Any) -> Any:
-        """Nothing can be downloaded of it.
-
-        Raises:
-            OfflineCallError: Always.
-        """
-        raise _needs_the_server("download() of an artifact")
-
-    get_asset = get_source_experiment = download
+class _NoAnswerError(Exception):
+    """The server does not answer; the message says why."""
 
 
 def log_artifact(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Log an artifact; offline, its files and all that is known of it come into the archive."""
-    if call_of(instance) is None:
+    """Log an artifact; where Comet cannot make it, its files and all that is known of it are kept."""
+    artifact: Any = args[0] if args else kwargs.get("artifact")
+    if _call_of(instance) is None or not hasattr(artifact, "assets") or len(args) > 1:
         return wrapped(*args, **kwargs)
-    artifact = args[0] if args else kwargs["artifact"]
+    if instance.disabled:
+        return artifacts.known_of(artifact, instance)
+    if is_offline(instance):
+        return artifacts.keep(instance, artifact)
     try:
+        if not is_connected(instance):
+            raise _NoAnswerError("the connection to Comet is lost")
         return wrapped(*args, **kwargs)
-    except NotImplementedError:
-        return _keep(instance, artifact)
     except Exception as error:
-        if not _is_outage(error):
+        if not (isinstance(error, _NoAnswerError) or refusals.is_outage(error)):
             raise
-        logger.warning(
-            "Comet has not made the artifact %r: it cannot be reached (%s). Its files are logged as assets of the "
-            "experiment.",
-            str(artifact.name),
-            type(error).__name__,
-        )
-        return _keep(instance, artifact)
-
-
-def _is_outage(error: BaseException | None) -> bool:
-    if error is None:
-        return False
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    away = isinstance(error, (requests.ConnectionError, requests.Timeout)) or (status is not None and status >= 500)
-    # The SDK raises one of its own for it.
-    return away or _is_outage(error.__cause__ or error.__context__)
-
-
-def _keep(experiment: Any, artifact: Any) -> KeptArtifact:
-    kept = KeptArtifact(
-        name=str(artifact.name),
-        artifact_type=str(artifact.artifact_type),
-        version=str(artifact.version) if getattr(artifact, "version", None) else None,
-        aliases=tuple(map(str, getattr(artifact, "aliases", None) or ())),
-        metadata=dict(getattr(artifact, "metadata", None) or {}),
-        version_tags=tuple(map(str, getattr(artifact, "version_tags", None) or ())),
+        reason = str(error) if isinstance(error, _NoAnswerError) else type(error).__name__
+    logger.warning(
+        "Comet has not made the artifact %r: it cannot be reached (%s). Its files are logged as assets of the "
+        "experiment.",
+        str(artifact.name),
+        reason,
     )
-    folder = f"artifacts/{kept.name}"
-    files = []
-    for asset in artifact.assets:
-        name = f"{folder}/{asset.logical_path}"
-        if asset.remote:
-            experiment.log_remote_asset(asset.link, remote_file_name=name, metadata=asset.metadata)
-        elif isinstance(asset.local_path_or_data, str):
-            experiment.log_asset(asset.local_path_or_data, file_name=name, metadata=asset.metadata)
-        else:
-            experiment.log_asset_data(asset.local_path_or_data, name=name, metadata=asset.metadata)
-        files.append({"logical_path": asset.logical_path, "link": asset.link, "metadata": asset.metadata})
-    description = {**vars(kept), "assets": files}
-    experiment.log_asset_data(json.dumps(description, default=str), name=f"{folder}/{ARTIFACT}", overwrite=True)
-    return kept
+    return artifacts.keep(instance, artifact)
 
 
 def needs_the_server(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Say that a call cannot work offline, and what to do."""
-    if call_of(instance) is None:
-        return wrapped(*args, **kwargs)
-    raise _needs_the_server(f"{getattr(wrapped, '__name__', 'this')}()") from None
-
-
-def _needs_the_server(what: str) -> OfflineCallError:
-    return OfflineCallError(
-        f"{what} needs an answer of Comet, and the experiment of this task is offline. Catch "
-        "flytekitplugins.comet_ml.errors.OfflineCallError to go on without it, or decorate with "
-        "on_unavailable='raise' if the task makes no sense then."
-    )
+    """Ask the server; where it does not answer, say that the call cannot work, and what to do."""
+    try:
+        return _answer(wrapped, instance, args, kwargs)
+    except _NoAnswerError as reason:
+        raise artifacts.needs_the_server(f"{_name(wrapped)}()", str(reason)) from reason.__cause__
 
 
 def nothing(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Do nothing where there is nothing to show, and nobody to tell."""
-    if call_of(instance) is None:
+    """Show something, or tell the server; where it does not answer, the body does not wait for it."""
+    if instance.disabled:
         return wrapped(*args, **kwargs)
-    logger.debug("%s() does nothing offline.", getattr(wrapped, "__name__", "this"))
+    try:
+        return _answer(wrapped, instance, args, kwargs)
+    except _NoAnswerError as reason:
+        logger.debug("%s() does nothing: %s.", _name(wrapped), reason)
+        return None
+
+
+def log_embedding(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Log an embedding; older SDKs refuse that offline."""
+    try:
+        return wrapped(*args, **kwargs)
+    except NotImplementedError:
+        if _call_of(instance) is None:
+            raise
+        logger.warning("This comet-ml logs no embedding offline: it is lost. Newer versions keep it.")
+        return None
+
+
+def add_tags(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Add tags, which an experiment keeps for its archive and tells the server at once."""
+    if _call_of(instance) is None or instance.disabled or is_connected(instance):
+        return nothing(wrapped, instance, args, kwargs)
+    online = importlib.import_module("comet_ml").Experiment
+    # Only what an offline experiment does as well.
+    getattr(super(online, instance), _name(wrapped))(*args, **kwargs)
     return None
 
 
-WRAPPERS: Mapping[str, Callable[[Any, Any, Any, Any], Any]] = {
+def url(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The address of an experiment; of an offline one, that which it will have."""
+    # A property's function is called with the object.
+    experiment = args[0] if instance is None else instance
+    call = call_of(experiment) if is_offline(experiment) else None
+    return wrapped(*args, **kwargs) if call is None else call.url_of(experiment)
+
+
+def _answer(wrapped: Any, experiment: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What the SDK gives, with the time that the body may wait for a server that is away.
+
+    Raises:
+        _NoAnswerError: If there is no server to ask, or it does not answer.
+    """
+    call = _call_of(experiment)
+    if call is None:
+        return wrapped(*args, **kwargs)
+    if experiment.disabled:
+        raise _NoAnswerError("the experiment is disabled in this process")
+    if is_offline(experiment):
+        raise _NoAnswerError("the experiment of this task is offline")
+    if not is_connected(experiment):
+        raise _NoAnswerError("the connection to Comet is lost")
+    results: list[Any] = []
+    errors: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            results.append(wrapped(*args, **kwargs))
+        except BaseException as error:
+            errors.append(error)
+
+    begun = time.monotonic()
+    thread = run_within(0.05, ask, "comet-ml-asking")
+    while thread.is_alive() and is_connected(experiment) and time.monotonic() - begun < call.seconds_to_wait:
+        thread.join(0.1)
+    if errors and not refusals.is_outage(errors[0]):
+        raise errors[0]
+    if not results:
+        call.seconds_to_wait -= time.monotonic() - begun
+        raise _NoAnswerError("Comet cannot be reached") from (errors[0] if errors else None)
+    return results[0]
+
+
+def _call_of(experiment: Any) -> Call | None:
+    """The call in which the body uses an experiment."""
+    if direct.get():
+        return None
+    # A disabled one is in no list.
+    return call_of(experiment) or (nearest() if experiment.disabled else None)
+
+
+def _name(wrapped: Any) -> str:
+    return str(getattr(wrapped, "__name__", "this"))
+
+
+OFFLINE: Mapping[str, Wrapper] = {
     "log_artifact": log_artifact,
     "get_artifact": needs_the_server,
+    "get_hf_dataset": needs_the_server,
     "display": nothing,
     "display_project": nothing,
-    "send_notification": nothing,
     "create_symlink": nothing,
     "register_callback": nothing,
-    "log_embedding": nothing,
+    "log_embedding": log_embedding,
 }
-"""By the name of the method of `OfflineExperiment`."""
+"""What an `OfflineExperiment` refuses, by the name of the method."""
+
+ONLINE: Mapping[str, Wrapper] = {
+    "log_artifact": log_artifact,
+    "get_artifact": needs_the_server,
+    "create_symlink": nothing,
+    "register_callback": nothing,
+    "send_notification": nothing,
+    "add_tag": add_tags,
+    "add_tags": add_tags,
+}
+"""What an `Experiment` asks the server at once, by the name of the method. Tags are in its archive besides."""

@@ -9,14 +9,25 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import wrapt
 
 from ..forks import process_lock
 from ..log import logger
-from . import constructors, http, offline_calls, running_experiment, sending, system_details, threads, waiting
+from . import (
+    constructors,
+    disk_room,
+    http,
+    offline_calls,
+    running_experiment,
+    sending,
+    system_details,
+    temporary_files,
+    threads,
+    waiting,
+)
 
 Wrapper = Callable[[Any, Any, Any, Any], Any]
 
@@ -106,10 +117,53 @@ PATCHES = (
         "an upload that hangs keeps the process alive",
     ),
     Patch("comet_ml.connection", "Reporting.report", http.report, "reports of failures may go to Comet's own service"),
-    Patch("comet_ml._online", "Experiment.log_artifact", offline_calls.log_artifact, "it fails where Comet is away"),
     *(
-        Patch("comet_ml.offline", f"OfflineExperiment.{name}", wrapper, "it raises NotImplementedError")
-        for name, wrapper in offline_calls.WRAPPERS.items()
+        Patch(module, f"{kind}.{name}", wrapper, "it fails, or takes long, where Comet is away")
+        for module, kind, wrappers in (
+            ("comet_ml.offline", "OfflineExperiment", offline_calls.OFFLINE),
+            ("comet_ml._online", "Experiment", offline_calls.ONLINE),
+        )
+        for name, wrapper in wrappers.items()
+    ),
+    Patch(
+        "comet_ml.experiment",
+        "CometExperiment.url",
+        offline_calls.url,
+        "an offline experiment has no address",
+        ("comet_ml.experiment:BaseExperiment.url",),
+    ),
+    *(
+        Patch(module, f"tempfile.{name}", temporary_files.in_own_directory, "it is where the body cleans up", older)
+        for module, name, older in (
+            ("comet_ml.experiment", "mkdtemp", ()),
+            ("comet_ml.streamer.fallback", "mkdtemp", ("comet_ml.comet:tempfile.mkdtemp",)),
+            ("comet_ml.replay_manager", "mkdtemp", ()),
+            ("comet_ml.offline_utils", "mkdtemp", ()),
+            ("comet_ml.file_uploader", "NamedTemporaryFile", ()),
+            ("comet_ml.utils", "mkdtemp", ()),
+            ("comet_ml.experiment_loggers.points_3d.log", "NamedTemporaryFile", ()),
+            ("comet_ml.experiment_loggers.points_3d.thumbnail", "NamedTemporaryFile", ()),
+        )
+    ),
+    Patch(
+        "comet_ml.streamer.handlers.offline_handler",
+        "OfflineMessageHandler.handle",
+        disk_room.write,
+        "what is logged offline can fill the disk",
+        ("comet_ml.comet:OfflineStreamer._process_message", "comet_ml.comet:OfflineStreamer._process_upload_message"),
+    ),
+    Patch(
+        "comet_ml.replay_manager",
+        "ReplayManager.register_messages",
+        disk_room.register,
+        "what is logged while the server is away can fill the disk",
+    ),
+    Patch(
+        "comet_ml.experiment",
+        "CometExperiment._log_preprocessed_asset",
+        disk_room.log_asset,
+        "an asset can fill the disk",
+        ("comet_ml.experiment:BaseExperiment._log_preprocessed_asset",),
     ),
 )
 """Every row. `tests/sdk/test_contract.py` fails when the SDK drops one."""
@@ -128,8 +182,8 @@ def apply() -> None:
                     logger.debug("This comet-ml has no %s.%s: %s.", patch.module, patch.name, patch.otherwise)
                 for parent, attribute, original in places:
                     # A test may have put something in its place, which stays; and other code may have wrapped ours.
-                    if isinstance(original, (FunctionType, staticmethod)) and not _is_ours(original):
-                        wrapt.apply_patch(parent, attribute, wrapt.FunctionWrapper(original, patch.wrapper))
+                    if isinstance(original, (FunctionType, staticmethod, property)) and not _is_ours(original):
+                        setattr(parent, attribute, _wrapped(original, patch.wrapper))
                         done.append((parent, attribute, original))
             running_experiment.answer_by_context()
         except BaseException:
@@ -143,7 +197,14 @@ def in_force() -> list[Patch]:
     return [patch for patch in PATCHES if any(_is_ours(original) for _, _, original in _places(patch))]
 
 
+def _wrapped(original: Any, wrapper: Wrapper) -> Any:
+    if isinstance(original, property) and original.fget is not None:
+        return property(wrapt.FunctionWrapper(original.fget, wrapper), original.fset, original.fdel, original.__doc__)
+    return wrapt.FunctionWrapper(original, wrapper)
+
+
 def _is_ours(function: Any) -> bool:
+    function = getattr(function, "fget", function)
     while function is not None:
         if isinstance(function, wrapt.FunctionWrapper):
             return True
@@ -161,7 +222,23 @@ def _places(patch: Patch) -> list[tuple[Any, str, Any]]:
 
 def _find(module: str, name: str) -> tuple[Any, str, Any] | None:
     try:
-        parent, attribute, original = wrapt.resolve_path(importlib.import_module(module), name)
+        of_sdk = importlib.import_module(module)
+        parent, attribute, original = wrapt.resolve_path(of_sdk, name)
     except (ImportError, AttributeError):
         return None
+    if isinstance(parent, ModuleType) and parent is not of_sdk and not isinstance(parent, _AsTheSDKSeesIt):
+        # Of a module that is not the SDK's, only what the SDK sees is replaced.
+        parent = _AsTheSDKSeesIt(parent)
+        setattr(of_sdk, name.partition(".")[0], parent)
     return parent, attribute, original
+
+
+class _AsTheSDKSeesIt(ModuleType):
+    """Another module, of which a name can be replaced for one module of the SDK alone."""
+
+    def __init__(self, module: ModuleType) -> None:
+        super().__init__(module.__name__, module.__doc__)
+        self.__dict__["_module"] = module
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__dict__["_module"], name)

@@ -12,6 +12,8 @@ class Experiment(Protocol):
     alive: bool
     ended: bool
     disabled: bool
+    project_name: str | None
+    workspace: str | None
 
     @property
     def url(self) -> str | None:

@@ -18,6 +18,9 @@ _NO_SUCH_WORKSPACE = 90219
 _VIEW_ONLY = 7000011
 _SERVICE_ACCOUNT_RESTRICTED = 7000023
 
+_CAUSES = 20
+"""How many exceptions behind one another are looked at: they can go in a circle."""
+
 
 # Past what a class may have put in front of it.
 _ARGUMENTS: Any = BaseException.__dict__["args"]
@@ -77,6 +80,25 @@ def is_unreachable(error: BaseException) -> bool:
     """Whether an exception says that there was no connection to the server: asking again would only take time."""
     requests = importlib.import_module("requests")
     return isinstance(error, (requests.ConnectionError, requests.Timeout, ConnectionError))
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether an exception came from a server that is away, or does not work: the SDK raises its own for that.
+
+    Args:
+        error: What the SDK raised.
+    """
+    retries = importlib.import_module("requests").exceptions.RetryError
+    told: Any = error
+    for _ in range(_CAUSES):
+        status = _attribute(_attribute(told, "response"), "status_code")
+        if is_unreachable(told) or isinstance(told, retries) or (isinstance(status, int) and status >= 500):
+            return True
+        cause = _attribute(told, "__cause__")
+        told = _attribute(told, "__context__") if cause is None else cause
+        if not isinstance(told, BaseException):
+            return False
+    return False
 
 
 def described(error: BaseException) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 from ..foreign_text import described
 from ..log import logger
 from .call import calls, directly
+from .disk_room import is_all_listed
 from .experiments import is_offline
 from .patience import DEADLINE, hurry
 
@@ -163,7 +164,8 @@ def _not_arrived(online: Any) -> set[int]:
         return {-1}
     # Where it is not noted which parameters the server has, one that is left counts as replaced.
     delivered: dict[Any, int] | None = getattr(handler, _DELIVERED, {} if handler is not online else None)
-    return {
+    unlisted = set() if is_all_listed(records, online) else {-1}
+    return unlisted | {
         number
         for number, kind, text in left
         if kind != "parameter_msg"

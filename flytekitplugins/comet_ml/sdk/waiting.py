@@ -12,6 +12,7 @@ from typing import Any
 from ..log import logger
 from .call import Call, call_of, direct
 from .sending import end_within, is_connected, run_within, wait_for_others
+from .temporary_files import tell_if_gone
 
 
 def flush(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
@@ -42,6 +43,7 @@ def end(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, An
         wrapped(*args, **kwargs)
         return
     begun = time.monotonic()
+    tell_if_gone(call, instance)
     if not end_within(instance, max(1.0, call.seconds_to_wait)):
         _give_up(call, instance)
     if not is_connected(instance):

@@ -17,6 +17,7 @@ from ..archives.archive import add_others
 from ..archives.store import OfflineArchives
 from ..log import logger
 from ..names import FLYTE_OTHER_EXPERIMENTS, marked
+from ..sdk import disk_room
 from ..sdk.call import Call
 from ..sdk.comet_sdk import CometSDK
 from ..sdk.experiments import archives_of, is_offline, is_resumed, stop_heartbeat
@@ -32,6 +33,7 @@ from ..sdk.sending import (
     is_connected,
     run_within,
 )
+from ..sdk.temporary_files import tell_if_gone
 from .guard import guarded
 from .life_cycle import Deadline, LifeCycle, Outcome
 from .outcome import Report
@@ -197,6 +199,7 @@ class End:
         if run_within(deadline.left, before, "comet-ml-outcome").is_alive():
             return False
         self._ending = experiment
+        tell_if_gone(self._call, experiment)
         if not end_within(experiment, deadline.left):
             return False
         self._add_archives(experiment)
@@ -211,7 +214,20 @@ class End:
     # Archives
 
     def _add_archives(self, experiment: Experiment) -> None:
-        self._archives.add(archives_of(experiment))
+        archives = archives_of(experiment)
+        self._archives.add(archives)
+        if archives or is_offline(experiment):
+            self._tell_what_is_lost(experiment)
+
+    def _tell_what_is_lost(self, experiment: Experiment) -> None:
+        lost = disk_room.lost(experiment)
+        if lost and f"lost {experiment.get_key()}" not in self._call.told:
+            self._call.told.add(f"lost {experiment.get_key()}")
+            logger.warning(
+                "The archive of the Comet experiment %s lacks what the disk had no room for: %s.",
+                experiment.get_key(),
+                ", ".join(f"{number} x {kind}" for kind, number in sorted(lost.items())),
+            )
 
     def _archive_what_is_there(self, left_open: list[Experiment], seconds: float) -> None:
         if run_within(seconds, lambda: self._archive(left_open), "comet-ml-archives").is_alive():
@@ -235,6 +251,7 @@ class End:
         for experiment in unfinished:
             with self._guarded("The Comet experiment %s has no archive", experiment.get_key()):
                 self._archives.rescue(experiment)
+                self._tell_what_is_lost(experiment)
         self._archives.keep(self._log_filter.secrets)
 
     # What Comet shows

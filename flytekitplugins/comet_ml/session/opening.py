@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..credentials import checked_api_key
+from ..link import CometLink
 from ..log import logger
 from ..sdk import http
 from ..sdk.call import Call
@@ -91,6 +92,13 @@ class Opening:
         if self.experiment is not None:
             self._call.own = self._call.started = self.experiment
             self._describe(self.experiment, starter)
+
+    def url_of(self, experiment: Experiment) -> str:
+        """The address that an experiment will have in Comet."""
+        plan = self._plan
+        project_name, workspace = experiment.project_name or plan.project_name, experiment.workspace or plan.workspace
+        host = self.server_elsewhere or plan.host
+        return CometLink(project_name, workspace, host).url(experiment.get_key())
 
     def _put_settings_in_force(self) -> dict[str, Any]:
         plan, arguments = self._plan, self._plan.login_arguments()

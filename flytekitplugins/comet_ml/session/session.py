@@ -133,12 +133,14 @@ class Session:
             undo.callback(self._log_filter.remove)
             self._layer = SettingsLayer(self._environ)
             undo.callback(self._layer.remove)
-            self._layer.set(self._archive_settings())
             undo.callback(self._archives.close)
+            self._call.directory = self._archives.open()
+            self._layer.set(self._archive_settings())
             self._context = contextvars.copy_context()
             self._end = End(self._sdk, self._call, self._plan, self._archives, self._log_filter, self._life)
             undo.callback(self._finish)
             opening = Opening(self._sdk, self._plan, self._environ, self._layer, self._log_filter, self._call)
+            self._call.url_of = opening.url_of
             try:
                 opening.open()
             finally:
@@ -211,7 +213,7 @@ class Session:
         ]
         if any(given) or self._environ.get(DIRECTORY_SETTING):
             return {}
-        return self._archives.open()
+        return self._archives.settings()
 
     # The observer
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 import threading
 from collections.abc import Callable
 from typing import Any
 
+from ..archives.own_directory import elsewhere
 from ..archives.store import local_upload_command
 from ..errors import CometTrackingError, InvalidExperimentKeyError, ServerUnavailableError
 from ..log import logger
@@ -123,10 +123,10 @@ class Starter:
         """Start an offline experiment, in another directory if need be; a disabled one where none takes it."""
         self._layer.set({"COMET_START_ONLINE": "0"})
         problem: Exception | None = None
-        for elsewhere in (False, True):
+        for again in (False, True):
             try:
-                if elsewhere:
-                    self._directory = tempfile.mkdtemp(prefix="comet-offline-")
+                if again:
+                    self._directory = elsewhere()
                 started = self.started()
                 if started is not None:
                     return started
@@ -203,6 +203,7 @@ class _Attempt:
         call = self._starter._call
         # Of its own, so that what it does after the deadline concerns nobody.
         own = Call(call.before, call.outer)
+        own.directory = call.directory
 
         def attempt() -> None:
             with within(own):
