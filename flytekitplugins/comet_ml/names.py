@@ -63,6 +63,8 @@ FLYTE_ERROR_MESSAGE = "flyte_error_message"
 FLYTE_FAILED_RANK = "flyte_failed_rank"
 FLYTE_ARCHIVE_PREFIX = "flyte_archive_"
 """Before a digest: the archive with that digest was sent to the experiment."""
+TRACEBACK = "traceback.txt"
+"""Name of the asset with the traceback of a task that failed."""
 CREATED_FROM = "Created from"
 """Comet's own Other for the tool that made an experiment."""
 
