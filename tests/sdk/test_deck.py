@@ -262,7 +262,6 @@ def test_no_text_makes_it_too_large() -> None:
         archive=long,
         offline=True,
         earlier=[EarlierExperiment(str(index), long, f"https://c/{long}") for index in range(1000)],
-        traceback=long,
         tags=[long] * 1000,
         parameters={f"{index} {long}": long for index in range(5000)},
         metrics=[dataclasses.replace(LONG, name=f"{index // 2}{long}/{index}") for index in range(2000)],
@@ -634,7 +633,7 @@ def test_an_online_experiment_is_not_shown_as_offline_for_another_s_archive(
 
     train()
     (html,) = sandbox.decks()
-    online, offline = (Page(f"<div>{part}") for part in comet_part(html).split("<section>")[1:])
+    online, offline = map(Page, re.findall("<section>.*?</section>", comet_part(html), re.DOTALL))
     key = laptop.only_experiment.key
     assert key in online.text
     assert "Offline" not in online.text

@@ -103,7 +103,7 @@ class MetricHistory:
         Returns:
             Whether it is recorded.
         """
-        number = as_number(value)
+        number = value if type(value) is float else as_number(value)
         if number is None:
             # A text, or a tensor of several values: the SDK takes them too.
             return False
