@@ -627,9 +627,10 @@ def test_an_online_experiment_is_not_shown_as_offline_for_another_s_archive(
     @task(enable_deck=True)
     @track
     def train() -> None:
-        comet_ml.OfflineExperiment(
-            workspace="my-team", project_name="other", offline_directory=str(tmp_path / "archives")
-        ).log_metric("loss", 1)
+        other = comet_ml.OfflineExperiment(
+            workspace="my-team", project_name="other", experiment_key=KEY, offline_directory=str(tmp_path / "archives")
+        )
+        other.log_metric("loss", 1)
 
     train()
     (html,) = sandbox.decks()
@@ -640,6 +641,7 @@ def test_an_online_experiment_is_not_shown_as_offline_for_another_s_archive(
     assert ".zip" not in online.text
     assert key not in offline.text
     assert "Offline" in offline.text
+    assert f"{KEY}.zip" in offline.text
 
 
 def test_a_run_says_when_it_started_how_long_it_took_and_what_it_is_called(
