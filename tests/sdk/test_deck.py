@@ -8,7 +8,6 @@ import math
 import os
 import re
 from collections.abc import Iterator, Sequence
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from flytekitplugins.comet_ml import comet_ml_login
 from flytekitplugins.comet_ml.deck import observer as display
 from flytekitplugins.comet_ml.deck import plot
 from flytekitplugins.comet_ml.deck.metric_history import MetricCourse, MetricHistory, MetricPoint
+from flytekitplugins.comet_ml.deck.numbers import number
 from flytekitplugins.comet_ml.deck.page import MAX_BYTES, DeckContent, EarlierExperiment, render
 from flytekitplugins.comet_ml.flyte1 import deck as console
 from flytekitplugins.comet_ml.keys.experiment_key import link_suffix
@@ -31,6 +31,7 @@ from hypothesis import strategies as st
 
 from tests.support.canary import CANARY, Canary
 from tests.support.comet_server import CometServer
+from tests.support.deck_page import Page, comet_part, numbers_in
 from tests.support.pod import Pod, Run
 from tests.support.pod_environment import POD_ENVIRONMENT
 
@@ -39,49 +40,6 @@ URL = f"https://www.comet.com/my-team/digits/{KEY}"
 CONTENT = DeckContent(
     key=KEY, name="train f3a", workspace="my-team", project_name="digits", url=URL, status="finished", attempt="0"
 )
-
-
-class Page(HTMLParser):
-    """A page, read as a browser does.
-
-    Attributes:
-        tags: Names of the elements.
-        attributes: Names of their attributes.
-        links: Pairs of an address and a text.
-        text: What is to be read.
-    """
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.attributes: set[str] = set()
-        self.links: list[tuple[str, str]] = []
-        self.text = ""
-        self._open: list[str] = []
-        self.feed(html)
-        self.close()
-        assert self._open == []
-
-    def handle_starttag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes |= {name for name, _ in attrs}
-        self._open.append(tag)
-        if tag == "a":
-            self.links.append((dict(attrs)["href"] or "", ""))
-
-    def handle_startendtag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
-        self._open.pop()
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self._open and self._open[-1] == "style":
-            return
-        self.text += data
-        if self._open and self._open[-1] == "a":
-            self.links[-1] = (self.links[-1][0], self.links[-1][1] + data)
 
 
 def course(name: str = "loss", values: Sequence[float] = (3.0, 2.0, 1.0), steps: bool = True) -> MetricCourse:
@@ -159,7 +117,7 @@ def test_a_metric_with_one_value_or_a_text_has_no_plot() -> None:
 def test_values_that_are_not_finite_are_counted_and_marked() -> None:
     metric = course("loss", [1.0, 2.0, math.nan, math.nan, 3.0, math.inf])
     page = page_of(metrics=[metric])
-    assert "3 not finite" in page.text
+    assert "6 values · 2 NaN · 1 infinite" in page.text
     assert "loss∞" in page.text
     line = re.search('class="line" d="([^"]*)"', plot.plot(metric, ""))
     assert line is not None
@@ -197,7 +155,16 @@ HOSTILE = st.one_of(
     ),
 )
 EVERYTHING = dict(  # noqa: C408 - the fields
-    name="n", key="k", workspace="w", project_name="p", task="t", execution="x", attempt="a", error="e", cause="c"
+    name="n",
+    key="k",
+    workspace="w",
+    project_name="p",
+    task="t",
+    execution="x",
+    attempt="a",
+    error="e",
+    cause="c",
+    traceback="t",
 )
 
 
@@ -216,6 +183,7 @@ def test_no_text_becomes_markup(text: str) -> None:
                         offline=True,
                         archive=text or "a",
                         earlier=[EarlierExperiment(text, text, text)],
+                        tags=[text],
                         parameters={text: text},
                         metrics=[
                             dataclasses.replace(course(), name=text),
@@ -227,7 +195,8 @@ def test_no_text_becomes_markup(text: str) -> None:
         )
 
     html = page(text)
-    ordinary = page("plain")
+    # Slashes make groups.
+    ordinary = page(re.sub("[^/]", "p", text) or "plain")
     # Empty facts are left out.
     if text:
         assert html.tags == ordinary.tags
@@ -274,15 +243,15 @@ def test_it_asks_nobody_for_anything_and_runs_nothing() -> None:
 LONG = course("long", [math.sin(step / 777) + step % 7 for step in range(100_000)])
 
 
-@pytest.mark.parametrize("number", [1, 50, 500, 5000])
-def test_no_number_of_metrics_makes_it_too_large(number: int) -> None:
-    metrics = [dataclasses.replace(LONG, name=f"metric {index}") for index in range(number)]
+@pytest.mark.parametrize("count", [1, 50, 500, 5000])
+def test_no_number_of_metrics_makes_it_too_large(count: int) -> None:
+    metrics = [dataclasses.replace(LONG, name=f"metric {index}") for index in range(count)]
     html = render([dataclasses.replace(CONTENT, metrics=metrics, parameters={"a": "b"})])
     assert len(html.encode()) <= MAX_BYTES < 2_000_000
     page = Page(html)
-    assert page.tags.count("svg") == number if number <= 500 else page.tags.count("svg") > 400
-    shown = sum(f"metric {index}" in page.text for index in range(number)) if number < 5000 else number
-    assert shown == number
+    assert page.tags.count("svg") == count if count <= 500 else page.tags.count("svg") > 400
+    shown = sum(f"metric {index}" in page.text for index in range(count)) if count < 5000 else count
+    assert shown == count
 
 
 def test_no_text_makes_it_too_large() -> None:
@@ -292,9 +261,10 @@ def test_no_text_makes_it_too_large() -> None:
         **dict.fromkeys(EVERYTHING, long),
         archive=long,
         offline=True,
-        earlier=[EarlierExperiment(str(number), long, f"https://c/{long}") for number in range(1000)],
-        parameters={f"{number} {long}": long for number in range(5000)},
-        metrics=[dataclasses.replace(LONG, name=f"{number} {long}") for number in range(2000)],
+        earlier=[EarlierExperiment(str(index), long, f"https://c/{long}") for index in range(1000)],
+        tags=[long] * 1000,
+        parameters={f"{index} {long}": long for index in range(5000)},
+        metrics=[dataclasses.replace(LONG, name=f"{index // 2}{long}/{index}") for index in range(2000)],
     )
     html = render([content] * 8)
     assert len(html.encode()) <= MAX_BYTES
@@ -303,11 +273,6 @@ def test_no_text_makes_it_too_large() -> None:
 
 
 # The plot
-
-
-def numbers_in(svg: str) -> list[float]:
-    paths = " ".join(re.findall(r' (?:d|x|y|cx|cy)="([^"]*)"', svg))
-    return [float(text) for text in re.findall(r"-?\d+(?:\.\d+)?", paths)]
 
 
 @given(
@@ -322,7 +287,7 @@ def test_any_values_are_drawn_within_the_picture(values: list[float], steps: boo
     svg = plot.plot(course("m", values, steps), "m")
     assert "nan" not in svg
     assert "inf" not in svg
-    assert all(-10 <= number <= plot.WIDTH for number in numbers_in(svg))
+    assert all(-10 <= place <= plot.WIDTH for place in numbers_in(svg))
     labels = re.findall('<text class="y"[^>]*>([^<]*)', svg)
     assert len(labels) == len(set(labels)) >= 1
 
@@ -333,7 +298,7 @@ def test_any_steps_are_drawn_within_the_picture(steps: list[float]) -> None:
     history = MetricHistory()
     for step in steps:
         history.record("m", 1.0, step)
-    assert all(-10 <= number <= plot.WIDTH for number in numbers_in(plot.plot(history.courses()[0], "m")))
+    assert all(-10 <= place <= plot.WIDTH for place in numbers_in(plot.plot(history.courses()[0], "m")))
 
 
 @given(st.floats(-1e12, 1e12), st.floats(1e-6, 1e12), st.integers(2, 6))
@@ -394,7 +359,7 @@ def test_a_thinned_line_keeps_its_peaks() -> None:
     ],
 )
 def test_a_number_is_written_as_people_write_it(value: float, text: str) -> None:
-    assert plot.number(value) == text
+    assert number(value) == text
 
 
 # In flytekit: locally
@@ -433,11 +398,6 @@ class Sandbox:
 
 def tabs(html: str) -> list[str]:
     return re.findall(r"handleLinkClick\(this\)\"[^>]*>\s*([^<]*?)\s*</li>", html)
-
-
-def comet_part(html: str) -> str:
-    start = html.index('<div class="comet-deck">')
-    return html[start : html.index("</section></div>", start) + len("</section></div>")]
 
 
 @pytest.fixture
@@ -532,6 +492,9 @@ def test_a_local_task_that_fails_has_a_deck(laptop: CometServer, sandbox: Sandbo
     page = sandbox.only_deck()
     assert "Crashed" in page.text
     assert "The task failed. ValueError: no data with ***" in page.text
+    assert "Traceback (most recent call last):" in page.text
+    assert "in train\n" in page.text
+    assert CANARY not in page.text
     assert "loss0.1" in page.text
 
 
@@ -646,8 +609,8 @@ def test_of_a_sweep_s_experiments_the_first_and_the_last_are_shown(
     @task(enable_deck=True)
     @track
     def train() -> None:
-        for number in range(3):
-            comet_ml.Experiment(workspace="my-team", project_name=f"other{number}")
+        for trial in range(3):
+            comet_ml.Experiment(workspace="my-team", project_name=f"other{trial}")
 
     train()
     page = sandbox.only_deck()
@@ -656,6 +619,45 @@ def test_of_a_sweep_s_experiments_the_first_and_the_last_are_shown(
 
 
 # Offline, and when something fails
+
+
+def test_an_online_experiment_is_not_shown_as_offline_for_another_s_archive(
+    laptop: CometServer, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    @task(enable_deck=True)
+    @track
+    def train() -> None:
+        other = comet_ml.OfflineExperiment(
+            workspace="my-team", project_name="other", experiment_key=KEY, offline_directory=str(tmp_path / "archives")
+        )
+        other.log_metric("loss", 1)
+
+    train()
+    (html,) = sandbox.decks()
+    online, offline = map(Page, re.findall("<section>.*?</section>", comet_part(html), re.DOTALL))
+    key = laptop.only_experiment.key
+    assert key in online.text
+    assert "Offline" not in online.text
+    assert ".zip" not in online.text
+    assert key not in offline.text
+    assert "Offline" in offline.text
+    assert f"{KEY}.zip" in offline.text
+
+
+def test_a_run_says_when_it_started_how_long_it_took_and_what_it_is_called(
+    laptop: CometServer, sandbox: Sandbox
+) -> None:
+    @task(enable_deck=True)
+    @comet_ml_login(project_name="digits", workspace="my-team", secret=NEVER, tags=["nightly"])
+    def train() -> None:
+        experiment = log(3)
+        experiment.set_name("my own name")
+        experiment.add_tag("late")
+
+    train()
+    text = sandbox.only_deck().text
+    assert text.startswith("my own name")
+    assert re.search(r"Started20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTCDuration\d+\.\d sTagslatenightly", text)
 
 
 def test_an_offline_run_s_deck_says_why(comet: CometServer, sandbox: Sandbox) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+import warnings
 from typing import Any
 
 import comet_ml
@@ -68,7 +69,7 @@ def test_runs_of_values_that_are_not_finite_are_known_by_their_ends() -> None:
 
 def test_a_course_without_a_finite_value_has_no_points() -> None:
     course = course_of([math.nan] * 5)
-    assert (course.points, course.not_finite, len(course.gaps)) == ([], 5, 1)
+    assert (course.points, course.not_finite, course.nan, len(course.gaps)) == ([], 5, 5, 1)
 
 
 def test_many_runs_are_counted_only() -> None:
@@ -147,6 +148,55 @@ def test_every_metric_that_comet_receives_is_seen(laptop: CometServer) -> None:
     ]
     received = {name for name in laptop.only_experiment.metrics if "sys." not in name}
     assert {name.removeprefix("train_") for name, _, _ in seen} | {"late"} == received
+
+
+@pytest.mark.parametrize("name", ["n" * 500, "layer/" * 40 + "loss"])
+def test_a_name_that_the_sdk_cuts_off_keeps_its_course_under_the_name_that_comet_has(
+    laptop: CometServer, name: str
+) -> None:
+    experiment = started()
+    seen: list[tuple[str, Any, Any]] = []
+    logged.watch_metrics(experiment, lambda *metric: seen.append(metric))
+    for step in range(3):
+        experiment.log_metric("n" * 80, 7, step=step)
+        experiment.log_metric(name, step, step=step)
+    experiment.end()
+    (received,) = (each for each in laptop.only_experiment.metrics if each[:60] == name[:60] and each != "n" * 80)
+    assert [metric for metric in seen if metric[0] != "n" * 80] == [(received, step, step) for step in range(3)]
+
+
+class Tensor:
+    """A tensor of one value that has a gradient: `float` warns of it, and `item` does not."""
+
+    def item(self) -> float:
+        return 0.5
+
+    def __float__(self) -> float:
+        warnings.warn("Converting a tensor with requires_grad=True to a scalar", UserWarning, stacklevel=2)
+        return 0.5
+
+
+@pytest.mark.filterwarnings("error::UserWarning")
+def test_a_tensor_with_a_gradient_is_recorded_without_a_warning(laptop: CometServer) -> None:
+    experiment = started()
+    history = MetricHistory()
+    logged.watch_metrics(experiment, history.record)
+    experiment.log_metric("loss", Tensor())
+    experiment.end()
+    # It is not converted any more, and nothing arrives.
+    experiment.log_metric("late", Tensor())
+    assert [(course.name, course.last) for course in history.courses()] == [("loss", 0.5), ("late", 0.5)]
+
+
+@pytest.mark.newest
+@pytest.mark.filterwarnings("error")
+def test_tensors_of_torch_are_recorded_without_a_warning() -> None:
+    torch = pytest.importorskip("torch")
+    history = MetricHistory()
+    assert history.record("loss", torch.tensor(0.5, requires_grad=True))
+    assert history.record("loss", torch.tensor([0.25]))
+    assert not history.record("loss", torch.tensor([0.25, 1.0]))
+    assert history.courses()[0].last == 0.25
 
 
 def test_an_automatic_metric_that_comet_is_told_to_ignore_is_not_seen(laptop: CometServer) -> None:

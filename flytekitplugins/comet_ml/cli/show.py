@@ -17,6 +17,7 @@ from ..archives.own_directory import LOCAL_DIRECTORY
 from ..archives.server_errors import server_in_force
 from ..archives.store import DIRECTORY_SETTING, local_upload_command, upload_command
 from ..deck.metric_history import MetricCourse
+from ..deck.numbers import span
 from ..deck.page import DeckContent, render
 from ..foreign_text import printable
 from ..link import CometLink
@@ -24,7 +25,7 @@ from ..names import FLYTE_ATTEMPT, FLYTE_EXECUTION, FLYTE_TASK, mark_of, marked
 from ..sdk.comet_sdk import sdk_of_process
 from .places import ArchivePlaces, is_remote, local_path, reason_of, without_last_resort
 from .summary import Asset, Summary, summarized
-from .terminal import columns, number, one_line, plot, size, span
+from .terminal import columns, number, one_line, plot, size
 
 _DETAILED = 3
 """So many archives are shown one by one; of more, there is a table."""
@@ -217,6 +218,10 @@ def _content(address: str, summary: Summary, server: str) -> DeckContent:
         offline=True,
         archive=address,
         error=summary.error or None,
+        traceback=summary.traceback or None,
+        started=summary.start,
+        duration=summary.duration,
+        tags=summary.tags,
         task=other(FLYTE_TASK),
         execution=other(FLYTE_EXECUTION),
         attempt=other(FLYTE_ATTEMPT),

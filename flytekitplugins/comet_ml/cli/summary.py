@@ -13,11 +13,14 @@ from ..archives.archive import Archive, Message, files_of, name_of_metric, read_
 from ..archives.run_order import of_one_node
 from ..deck.metric_history import MetricCourse, MetricHistory
 from ..errors import ArchiveError
-from ..names import FLYTE_ERROR_MESSAGE, FLYTE_ERROR_TYPE, Status, mark_of
+from ..names import FLYTE_ERROR_MESSAGE, FLYTE_ERROR_TYPE, TRACEBACK, Status, mark_of, marked
 from ..sdk.logged_values import is_bookkeeping, is_of_the_system
 
 _END_OF_TIME = 253_402_300_800_000
 """Milliseconds until the year 10,000, which no calendar here goes beyond."""
+
+_MAX_TRACEBACK = 400_000
+"""Bytes of a traceback that are read."""
 
 # The SDK's own notes on the experiment, and what is said elsewhere.
 _NO_OTHERS = ("Name", "offline_experiment", "hasNestedParams")
@@ -47,6 +50,7 @@ class Summary:
         name: Name of the experiment; empty if it has none.
         status: How the run ended.
         error: By what it failed, in words; empty if it did not.
+        traceback: Where it failed; empty if it did not.
         start: When it began, in seconds since the epoch; None if that is not known.
         duration: How many seconds it took; None if that is not known.
         tags: Its tags.
@@ -60,6 +64,7 @@ class Summary:
     name: str
     status: Status
     error: str
+    traceback: str
     start: float | None
     duration: float | None
     tags: Sequence[str]
@@ -84,7 +89,8 @@ def summarized(path: Path) -> Summary:
     except (AttributeError, KeyError, TypeError) as error:
         # Valid JSON, but not what the SDK writes.
         raise ArchiveError(f"is damaged ({type(error).__name__}: {error}). Copy or fetch it again.") from None
-    own = of_one_node(archive.others, mark_of(archive.others))
+    mark = mark_of(archive.others)
+    own = of_one_node(archive.others, mark)
     start, stop = (_seconds(archive.metadata.get(name)) for name in ("start_time", "stop_time"))
     tags = archive.metadata.get("tags")
     return Summary(
@@ -92,6 +98,7 @@ def summarized(path: Path) -> Summary:
         name=str(archive.others.get("Name") or ""),
         status=_status(archive.status),
         error=": ".join(str(own[name]) for name in (FLYTE_ERROR_TYPE, FLYTE_ERROR_MESSAGE) if own.get(name)),
+        traceback=content.traceback(marked(mark, TRACEBACK)),
         start=start,
         duration=max(0.0, stop - start) if start is not None and stop is not None else None,
         tags=sorted(map(str, tags)) if isinstance(tags, list) else [],
@@ -108,6 +115,8 @@ class _Content:
     def __init__(self, archive: Archive) -> None:
         with zipfile.ZipFile(archive.path) as content:
             self._sizes = {entry.filename: entry.file_size for entry in content.infolist()}
+        self._path = archive.path
+        self._tracebacks: dict[str, str] = {}
         self._start = _seconds(archive.metadata.get("start_time"))
         self._history = MetricHistory()
         self._texts: dict[str, MetricCourse] = {}
@@ -146,8 +155,19 @@ class _Content:
         if message.type == "remote_file":
             return Asset(str(payload.get("remote_uri")), kind, None)
         name = str(given.get("fileName") or kind)
-        sizes = [self._sizes.get(file) for file in files_of(message)]
+        files = files_of(message)
+        sizes = [self._sizes.get(file) for file in files]
+        if name.endswith(TRACEBACK) and files and sizes[0] is not None:
+            self._tracebacks[name] = files[0]
         return Asset(kind if name == "auto-generated-in-the-backend" else name, kind, sizes[0] if sizes else None)
+
+    def traceback(self, name: str) -> str:
+        """The traceback that has such a name among the assets; empty if none has."""
+        file = self._tracebacks.get(name)
+        if file is None:
+            return ""
+        with zipfile.ZipFile(self._path) as content, content.open(file) as opened:
+            return opened.read(_MAX_TRACEBACK).decode("utf-8", "replace")
 
     def metrics(self) -> list[MetricCourse]:
         courses = self._history.courses()

@@ -24,16 +24,6 @@ def number(value: float | str) -> str:
     return one_line(value, 20) if isinstance(value, str) else f"{value:.5g}"
 
 
-def span(seconds: float) -> str:
-    """A duration as people say it: ``2 h 5 min``, ``3 min 20 s``, ``1.2 s``."""
-    whole = round(seconds)
-    if whole >= 3600:
-        return f"{whole // 3600} h {whole % 3600 // 60} min"
-    if whole >= 60:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{seconds:.1f} s"
-
-
 def size(count: int) -> str:
     """A number of bytes: ``1.2 kB``."""
     for unit, divisor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):

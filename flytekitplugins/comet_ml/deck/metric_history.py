@@ -24,6 +24,8 @@ MAX_BUCKETS = 160
 MAX_GAPS = 40
 """Runs of values that are not finite of which the place is kept; later ones are counted."""
 
+_PLAIN = (float, int, str)
+
 # Seconds. A process forked while another thread held the lock would wait for ever.
 _PATIENCE = 1.0
 
@@ -54,6 +56,7 @@ class MetricCourse:
         last: Its last value; a text if that is no number.
         count: How many values there were; 0 if they were not recorded.
         not_finite: How many of them were infinite or not a number.
+        nan: How many of them were not a number.
         points: The finite ones, thinned, in the order of arrival, with the first, last, lowest and highest among them.
         gaps: First and last of each run of values that are not finite.
     """
@@ -62,8 +65,22 @@ class MetricCourse:
     last: float | str
     count: int = 0
     not_finite: int = 0
+    nan: int = 0
     points: Sequence[MetricPoint] = ()
     gaps: Sequence[tuple[MetricPoint, MetricPoint]] = ()
+
+
+def as_number(value: Any) -> float | None:
+    """A metric's value as a number; None if it is none.
+
+    Arrays and tensors of one value have ``item``. `float` would warn of a tensor that has a gradient.
+    """
+    try:
+        if type(value) not in _PLAIN and callable(getattr(value, "item", None)):
+            value = value.item()
+        return float(value)
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        return None
 
 
 class MetricHistory:
@@ -86,9 +103,8 @@ class MetricHistory:
         Returns:
             Whether it is recorded.
         """
-        try:
-            number = float(value)
-        except (TypeError, ValueError, OverflowError, RuntimeError):
+        number = value if type(value) is float else as_number(value)
+        if number is None:
             # A text, or a tensor of several values: the SDK takes them too.
             return False
         try:
@@ -119,11 +135,25 @@ class MetricHistory:
 class _Record:
     """One metric's values. Points are kept flat, four numbers each, and two points a bucket."""
 
-    __slots__ = ("_buckets", "_filled", "_first", "_gaps", "_high", "_in_gap", "_last", "_low", "_size", "count", "odd")
+    __slots__ = (
+        "_buckets",
+        "_filled",
+        "_first",
+        "_gaps",
+        "_high",
+        "_in_gap",
+        "_last",
+        "_low",
+        "_size",
+        "count",
+        "nan",
+        "odd",
+    )
 
     def __init__(self) -> None:
         self.count = 0
         self.odd = 0
+        self.nan = 0
         self._size = 1
         self._filled = 0
         self._buckets = array("d")
@@ -155,6 +185,7 @@ class _Record:
 
     def _add_gap(self, point: MetricPoint) -> None:
         self.odd += 1
+        self.nan += math.isnan(point.value)
         if self._in_gap:
             self._gaps[-1] = (self._gaps[-1][0], point)
         elif len(self._gaps) < MAX_GAPS:
@@ -195,6 +226,7 @@ class _Record:
             last=self._last[3],
             count=self.count,
             not_finite=self.odd,
+            nan=self.nan,
             points=[points[number] for number in sorted(points)],
             gaps=list(self._gaps),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -13,7 +14,7 @@ from ..names import FLYTE_ATTEMPT, FLYTE_EXECUTION, FLYTE_STATUS, FLYTE_TASK, St
 from ..sdk import logged_values
 from ..sdk.experiments import is_offline
 from ..session.plan import Progress
-from .metric_history import MetricCourse, MetricHistory
+from .metric_history import MetricCourse, MetricHistory, as_number
 from .page import DeckContent, EarlierExperiment
 
 MAX_EXPERIMENTS = 8
@@ -31,6 +32,8 @@ class DeckObserver:
         self._show = show
         self._experiments: list[Any] = []
         self._histories: dict[str, MetricHistory] = {}
+        # Seconds since the epoch, and of a clock that nobody sets.
+        self._starts: dict[str, tuple[float, float]] = {}
         self._undo: list[Callable[[], None]] = []
 
     def opened(self, experiment: Any) -> None:
@@ -42,8 +45,10 @@ class DeckObserver:
         if len(self._experiments) > MAX_EXPERIMENTS:
             dropped = self._experiments.pop(1)
             self._histories.pop(str(dropped.get_key()), None)
+            self._starts.pop(str(dropped.get_key()), None)
         # An experiment that is opened a second time goes on.
         history = self._histories.setdefault(str(experiment.get_key()), MetricHistory())
+        self._starts.setdefault(str(experiment.get_key()), (time.time(), time.monotonic()))
         self._undo.append(logged_values.watch_metrics(experiment, history.record))
 
     def started(self, progress: Progress) -> None:
@@ -74,11 +79,15 @@ class DeckObserver:
         archive = progress.archives.get(key)
         url = newest.url if isinstance(newest.url, str) else None
         link = url or CometLink(plan.project_name, plan.workspace, plan.host).url(key)
-        failed = progress.error is not None and status == "failed"
+        failure = described(progress.error, masked) if progress.error is not None and status == "failed" else None
+        started, since = self._starts.get(key, (None, None))
+        # When the body has ended one of its own is not known.
+        own = progress.experiment
+        of_the_task = key == str(own.get_key()) if own is not None else len(self._starts) == 1
         parameters = {name: value for experiment in experiments for name, value in _parameters(experiment).items()}
         return DeckContent(
             key=key,
-            name=masked(plan.name or "Comet experiment"),
+            name=masked(logged_values.logged_other(newest, "Name") or plan.name or "Comet experiment"),
             workspace=plan.workspace,
             project_name=plan.project_name,
             url=link,
@@ -87,7 +96,11 @@ class DeckObserver:
             archive=masked(archive) if archive else None,
             host=progress.host,
             cause=progress.cause,
-            error=str(described(progress.error, masked)) if failed and progress.error is not None else None,
+            error=str(failure) if failure is not None else None,
+            traceback=failure.traceback if failure is not None else None,
+            started=started,
+            duration=time.monotonic() - since if since is not None and of_the_task and status != "running" else None,
+            tags=[masked(tag) for experiment in experiments for tag in logged_values.logged_tags(experiment)],
             task=plan.others.get(FLYTE_TASK),
             execution=plan.others.get(FLYTE_EXECUTION),
             attempt=plan.others.get(FLYTE_ATTEMPT),
@@ -106,7 +119,7 @@ class DeckObserver:
         last = {name: value for each in experiments for name, value in logged_values.last_metrics(each).items()}
         # Texts, and all of them where the SDK has no place to listen. By its short name a metric may be there twice.
         unseen = {n: v for n, v in last.items() if n not in known and not any(k.endswith(f"_{n}") for k in known)}
-        courses += [MetricCourse(name=name, last=_number(value)) for name, value in unseen.items()]
+        courses += [MetricCourse(name=name, last=_value(value)) for name, value in unseen.items()]
         return [_renamed(course, masked) for course in courses]
 
 
@@ -123,11 +136,9 @@ def _parameters(experiment: Any) -> dict[str, str]:
     return {name: str(value) for name, value in logged_values.logged_parameters(experiment).items()}
 
 
-def _number(value: Any) -> float | str:
-    try:
-        return float(value)
-    except (TypeError, ValueError, OverflowError, RuntimeError):
-        return str(value)
+def _value(value: Any) -> float | str:
+    number = as_number(value)
+    return str(value) if number is None else number
 
 
 def _renamed(course: MetricCourse, masked: Callable[[str], str]) -> MetricCourse:

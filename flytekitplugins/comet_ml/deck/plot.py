@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from html import escape
 
 from .metric_history import MetricCourse, MetricPoint
+from .numbers import labels_of
 
 WIDTH, HEIGHT = 360, 160
 _TOP, _RIGHT, _BOTTOM = 10, 14, 30
@@ -17,7 +18,6 @@ _CHARACTER = 5.7
 _DENSE = 160
 """From so many points on, the line is thinner."""
 
-_MINUS = "\N{MINUS SIGN}"
 _MINUTE, _HOUR = 60.0, 3600.0
 
 
@@ -44,9 +44,9 @@ def plot(course: MetricCourse, label: str, max_points: int = 320) -> str:
     xs = [x_of(point) for point in points] + [x for gap in gaps for x in gap]
     x_low, x_high = _range(min(xs), max(xs), pad=not by_step and min(xs) == max(xs))
     values = ticks_around(*_range(min(p.value for p in points), max(p.value for p in points), pad=True), 4)
-    y_low, y_high, y_ticks = values[0], values[-1], _labels(values)
+    y_low, y_high, y_ticks = values[0], values[-1], labels_of(values)
     left = 12 + _CHARACTER * max(len(text) for _, text in y_ticks)
-    x_ticks = _labels(ticks(x_low, x_high, 6, whole=by_step))
+    x_ticks = labels_of(ticks(x_low, x_high, 6, whole=by_step))
 
     def across(x: float) -> float:
         return left + _share(x, x_low, x_high) * (WIDTH - _RIGHT - left)
@@ -128,15 +128,6 @@ def ticks_around(low: float, high: float, wanted: int) -> list[float]:
     return [number * step for number in range(first, max(last, first + 1) + 1)]
 
 
-def number(value: float) -> str:
-    """A number as people write it, to five digits: ``0.97333``, ``1,250``, ``3.2e-5``."""
-    if not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "∞" if value > 0 else f"{_MINUS}∞"
-    if value == int(value) and abs(value) < 1e7:
-        return _minus(f"{int(value):,}")
-    return _minus(_plain_exponent(f"{value:.5g}"))
-
-
 def _value(point: MetricPoint) -> float:
     return point.value
 
@@ -181,41 +172,6 @@ def _share(value: float, low: float, high: float) -> float:
     return min(1.0, max(0.0, (value / 2 - low / 2) / span))
 
 
-def _labels(values: Sequence[float]) -> list[tuple[float, str]]:
-    """Values with their texts, as many digits in each as tell them apart; none twice."""
-    largest = max(abs(value) for value in values)
-    step = min((b - a for a, b in itertools.pairwise(values)), default=0.0)
-    found: dict[str, float] = {}
-    for value in values:
-        if step <= 0 or not math.isfinite(step):
-            text = number(value)
-        elif largest < 1e5 and step >= 1e-4:
-            text = f"{value:,.{max(0, -math.floor(math.log10(step * 1.001)))}f}"
-        else:
-            digits = min(9, max(2, 1 + math.ceil(math.log10(largest / step) + 0.01))) if step > 0 else 5
-            text = _scaled(value) or _plain_exponent(f"{value:.{digits}g}")
-        found.setdefault(_minus(text), value)
-    return [(value, text) for text, value in found.items()]
-
-
-def _scaled(value: float) -> str:
-    """A large round number with its unit: ``20k``, ``1.5M``; empty for others."""
-    for factor, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if factor <= abs(value) < factor * 1e3 and round(value / factor, 1) * factor == value:
-            return f"{value / factor:g}{unit}"
-    return "0" if value == 0 else ""
-
-
-def _plain_exponent(text: str) -> str:
-    mantissa, separator, exponent = text.partition("e")
-    return f"{mantissa}e{int(exponent)}" if separator else text
-
-
-def _minus(text: str) -> str:
-    text = text if text.strip("-0.,") else text.replace("-", "")
-    return text.replace("-", _MINUS, 1) if text.startswith("-") else text
-
-
 def _apart(labels: list[tuple[float, str]], across: Callable[[float], float]) -> list[tuple[float, str]]:
     """The labels of the horizontal axis that do not touch the one before."""
     kept: list[tuple[float, str]] = []
@@ -234,13 +190,25 @@ def _line(
     across: Callable[[MetricPoint], float],
     down: Callable[[MetricPoint], float],
 ) -> str:
-    stretches: list[list[str]] = []
+    stretches: list[list[tuple[int, int]]] = []
     for point in points:
         if not stretches or point.number in broken:
             stretches.append([])
-        stretches[-1].append(f"{_short(across(point))} {_short(down(point))}")
-    # A stretch of one point is a dot: a line without length has round ends too.
-    return "".join(f"M{' '.join(stretch)}{'h0' if len(stretch) == 1 else ''}" for stretch in stretches)
+        stretches[-1].append((round(across(point) * 10), round(down(point) * 10)))
+    return "".join(map(_stretch, stretches))
+
+
+def _stretch(places: Sequence[tuple[int, int]]) -> str:
+    """A line through places in tenths: the first, and the distance from each to the next, which is shorter to write."""
+    (x, y), *_ = places
+    start = f"M{_short(x / 10)} {_short(y / 10)}"
+    # A line without length has round ends too, and so is a dot.
+    if len(places) == 1:
+        return f"{start}h0"
+    distances = [(after[0] - before[0], after[1] - before[1]) for before, after in itertools.pairwise(places)]
+    return f"{start}l{' '.join(_short(tenths / 10) for distance in distances for tenths in distance)}".replace(
+        " -", "-"
+    )
 
 
 def _crosses(first: float, last: float, y: float) -> str:

@@ -12,6 +12,7 @@ from ..names import (
     FLYTE_ERROR_TYPE,
     FLYTE_FAILED_RANK,
     FLYTE_STATUS,
+    TRACEBACK,
     crashed,
     marked,
 )
@@ -60,7 +61,7 @@ class Report:
         experiment.log_others(self.others(outcome, resumed))
         if outcome.error is not None and outcome.status == "failed":
             text = described(outcome.error, self._told).traceback
-            experiment.log_asset_data(text, name=marked(self._plan.mark, "traceback.txt"), overwrite=True)
+            experiment.log_asset_data(text, name=marked(self._plan.mark, TRACEBACK), overwrite=True)
 
     def others(self, outcome: Outcome, resumed: bool = False) -> dict[str, str]:
         """The Others that say how the task ended.
