@@ -16,7 +16,17 @@ import wrapt
 
 from ..forks import process_lock
 from ..log import logger
-from . import constructors, http, offline_calls, running_experiment, sending, system_details, threads, waiting
+from . import (
+    constructors,
+    http,
+    mlflow_bridge,
+    offline_calls,
+    running_experiment,
+    sending,
+    system_details,
+    threads,
+    waiting,
+)
 
 Wrapper = Callable[[Any, Any, Any, Any], Any]
 
@@ -104,6 +114,14 @@ PATCHES = (
         "ConcurrentThreadPoolExecutor.__init__",
         threads.leave_at_exit,
         "an upload that hangs keeps the process alive",
+    ),
+    *(
+        Patch("comet_ml.loggers.mlflow_logger", name, wrapper, "a run of MLflow has an experiment of its own")
+        for name, wrapper in (
+            ("_create_experiment", mlflow_bridge.create_experiment),
+            ("get_global_experiment", mlflow_bridge.running_experiment),
+            ("set_global_experiment", mlflow_bridge.forget_experiment),
+        )
     ),
     Patch("comet_ml.connection", "Reporting.report", http.report, "reports of failures may go to Comet's own service"),
     Patch("comet_ml._online", "Experiment.log_artifact", offline_calls.log_artifact, "it fails where Comet is away"),
