@@ -883,12 +883,12 @@ def test_a_pickled_function_tracks_in_a_fresh_process(laptop: CometServer, tmp_p
 
 INTRODUCTION = """# Shapes of tasks
 
-`comet_ml_login` tracks every task that is a Python function. It can stand below flytekit's decorator (`@task` on top) or
-above it: the table is the same for both.
+`comet_ml_login` tracks every task that is a Python function. It can stand below flytekit's decorator (`@task` on top)
+or above it: the table is the same for both.
 
-There are four places: the task is *called* in Python, called *in a workflow* in a local run, *serialized* for registration,
-and run *in a pod*. What does not work gives the error in the table. An error that is *flytekit's own* comes without this
-plugin, too.
+There are four places: the task is *called* in Python, called *in a workflow* in a local run, *serialized* for
+registration, and run *in a pod*. What does not work gives the error in the table. An error that is *flytekit's own*
+comes without this plugin, too.
 
 """
 
