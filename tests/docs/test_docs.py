@@ -25,13 +25,24 @@ from flytekit.core.workflow import WorkflowBase
 from flytekit.image_spec.image_spec import ImageBuildEngine
 from flytekitplugins.comet_ml import comet_ml_login, errors
 from flytekitplugins.comet_ml.cli import COMMANDS, main
+from flytekitplugins.comet_ml.cli.charts import CHARTS
 from flytekitplugins.comet_ml.cli.config import platform_config
 from flytekitplugins.comet_ml.testing.fixture import comet_in_memory
 
 from tests.support import ROOT
 from tests.support.canary import CANARY
 from tests.support.comet_server import CometServer
-from tests.support.documents import PAGES, Block, anchors, blocks, headings, is_excerpt, links, prose
+from tests.support.documents import (
+    PAGES,
+    Block,
+    anchors,
+    blocks,
+    headings,
+    is_excerpt,
+    is_line_of_a_body,
+    links,
+    prose,
+)
 from tests.support.pod import template_of
 
 DOCS = ROOT / "docs"
@@ -45,7 +56,7 @@ OPTIONS = {
 
 # tests/flyte2/test_docs.py runs what is about Flyte 2: it is not installed here.
 FLYTE_1 = [block for block in blocks("python") if "import flyte\n" not in block.text]
-PYTHON = [block for block in FLYTE_1 if not is_excerpt(block)]
+PYTHON = [block for block in FLYTE_1 if not is_excerpt(block) and not is_line_of_a_body(block)]
 
 
 def page(name: str) -> str:
@@ -110,8 +121,10 @@ def loaded(block: Block, directory: Path) -> Any:
 @pytest.mark.newest
 def test_a_type_checker_has_nothing_to_say_about_the_python(tmp_path: Path) -> None:
     pytest.importorskip("pyright")
-    for block in PYTHON:
-        (tmp_path / (re.sub(r"\W", "_", str(block)) + ".py")).write_text(block.text)
+    lines = [block for block in FLYTE_1 if is_line_of_a_body(block)]
+    for block in [*PYTHON, *lines]:
+        experiment = "import comet_ml\nexperiment = comet_ml.start()\n" if block in lines else ""
+        (tmp_path / (re.sub(r"\W", "_", str(block)) + ".py")).write_text(experiment + block.text)
     # get_running_experiment() is None only where no experiment runs, which the body of a tracked task is not.
     # In a workflow, a task's result is a promise to flytekit, and what the task returns to everybody else.
     lenient = (
@@ -126,7 +139,7 @@ def test_a_type_checker_has_nothing_to_say_about_the_python(tmp_path: Path) -> N
     command = ["-m", "pyright", "--outputjson", "--pythonpath", sys.executable, "-p", str(tmp_path)]
     done = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False)
     report = json.loads(done.stdout)
-    assert report["summary"]["filesAnalyzed"] == len(PYTHON)
+    assert report["summary"]["filesAnalyzed"] == len(PYTHON) + len(lines)
     found = [entry for entry in report["generalDiagnostics"] if entry["severity"] == "error"]
     assert [(Path(entry["file"]).name, entry["message"]) for entry in found] == []
 
@@ -195,7 +208,7 @@ def check_pip(words: list[str]) -> None:
     for before, word in zip(["", *words], words, strict=False):
         if before == "-r":
             assert (ROOT / word).is_file()
-        elif before == "-e":
+        elif before == "-e" or word == ".":
             assert (ROOT / word / "setup.py").is_file()
         elif not word.startswith("-"):
             assert Requirement(word).name in names
@@ -230,7 +243,7 @@ def help_of(command: tuple[str, ...]) -> str:
 
 @pytest.mark.parametrize("block", blocks("yaml"), ids=str)
 def test_yaml_is_what_the_command_prints(block: Block) -> None:
-    assert block.text == platform_config()
+    assert block.text in (platform_config(), platform_config(helm=True, within=CHARTS["flyte-binary"].path))
 
 
 def test_the_secret_that_is_made_is_the_one_that_the_tasks_ask_for() -> None:

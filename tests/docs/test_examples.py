@@ -23,6 +23,7 @@ from flytekit.image_spec.image_spec import ImageBuildEngine
 from flytekitplugins.comet_ml.keys.experiment_key import link_suffix
 
 from tests.support import ROOT
+from tests.support.canary import CANARY
 from tests.support.comet_server import CometServer, Experiment
 from tests.support.pod import Pod, Run, RunningPod
 from tests.support.pod_environment import POD_ENVIRONMENT
@@ -220,6 +221,69 @@ def trials(comet: CometServer, number: int) -> list[float]:
         ((_, score),) = experiment.metrics["accuracy"]
         scores.append(score)
     return scores
+
+
+# Configs and artifacts
+
+
+def test_every_config_of_a_local_map_task_is_an_experiment(laptop: CometServer) -> None:
+    pyflyte_run(EXAMPLES / "configs.py", "compare", {"hidden": [8, 16]})
+    models(laptop, hidden={8, 16})
+
+
+def test_every_node_of_a_map_task_has_its_config_and_its_name(laptop: CometServer, pod: Pod) -> None:
+    path = EXAMPLES / "configs.py"
+    source = f"{path.read_text()}\nmapped = compare.nodes[1].flyte_entity\n"
+    # What the entrypoint reads are the inputs of all elements. The example's own class is in the pod's module alone.
+    config = pytest.importorskip("pydantic").create_model("Config", hidden=(int, ...), optimizer=(dict, {"epochs": 2}))
+    configs = [config(hidden=8), config(hidden=16)]
+    nodes = []
+    for index in range(2):
+        name = f"{EXECUTION}-n1-0-n{index}-0"
+        variables = {"BATCH_JOB_ARRAY_INDEX_VAR_NAME": "FLYTE_K8S_ARRAY_INDEX", "FLYTE_K8S_ARRAY_INDEX": str(index)}
+        nodes.append(start_pod(pod, laptop, source, "mapped", {"config": configs}, generated_name=name, **variables))
+    for node in nodes:
+        succeeded(node)
+    assert {experiment.name for experiment in models(laptop, hidden={8, 16})} == {
+        f"train[0] {EXECUTION}",
+        f"train[1] {EXECUTION}",
+    }
+
+
+def models(comet: CometServer, hidden: set[int]) -> list[Experiment]:
+    """The experiments of some configs, each with its parameters, losses and result."""
+    experiments = list(comet.experiments.values())
+    assert {experiment.parameters["config.hidden"] for experiment in experiments} == hidden
+    assert len(experiments) == len(hidden)
+    for experiment in experiments:
+        assert experiment.parameters["config.optimizer.learning_rate"] == 0.01
+        assert len(experiment.metrics["loss"]) == experiment.parameters["config.optimizer.epochs"]
+        ((_, accuracy),) = experiment.metrics["o0"]
+        assert accuracy > 0.1
+    return experiments
+
+
+def test_the_artifact_of_one_task_is_a_parameter_of_the_next(laptop: CometServer) -> None:
+    pyflyte_run(EXAMPLES / "artifact.py", "versioned", {"noise": 0.1})
+    prepared, trained = laptop.experiments.values()
+    (artifact,) = laptop.artifacts
+    assert (artifact.experiment_key, artifact.version, set(artifact.files)) == (prepared.key, "1.0.0", {"digits.npz"})
+    assert trained.parameters["version"] == "1.0.0"
+    assert trained.states[-1] == "ended"
+    assert trained.metrics["accuracy"][0][1] > 0.8
+    asked = [request.query for request in laptop.requests if "versionOrAlias" in request.query]
+    assert [(query["consumerExperimentKey"], query["versionOrAlias"]) for query in asked] == [(trained.key, "1.0.0")]
+
+
+def test_an_artifact_that_was_logged_offline_is_made_by_the_upload(comet: CometServer) -> None:
+    run = pyflyte_run(EXAMPLES / "artifact.py", "versioned", {"noise": 0.1})
+    assert comet.experiments == {}
+    assert run.status == 0
+    account = {"COMET_API_KEY": CANARY, "COMET_URL_OVERRIDE": f"{comet.url}/clientlib/"}
+    command = [sys.executable, "-m", "flytekitplugins.comet_ml", "upload", ".cometml-runs"]
+    subprocess.run(command, check=True, env={**os.environ, **account})
+    assert len(comet.experiments) == 2
+    assert [(artifact.name, set(artifact.files)) for artifact in comet.artifacts] == [("noisy-digits", {"digits.npz"})]
 
 
 # Resuming

@@ -15,7 +15,7 @@ EXAMPLES = {
     for file in sorted((ROOT / "examples").glob("*.py"))
     if not file.name.startswith("flyte2_")
 }
-NOT_OF_A_FRAMEWORK = {"digits.py", "read_archive.py"}
+NOT_OF_A_FRAMEWORK = {"artifact.py", "configs.py", "digits.py", "read_archive.py"}
 
 
 def blocks(language: str) -> list[str]:

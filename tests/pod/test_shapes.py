@@ -66,7 +66,7 @@ class Cell:
 
 
 WORKS = Cell()
-NOT_RUN = Cell(text="but not run by our tests (it needs a Flyte backend)")
+NOT_RUN = Cell(text="the pod is not run by our tests: it needs a Flyte backend")
 COLUMNS = ("called", "in a workflow", "serialized", "in a pod")
 
 
@@ -338,14 +338,30 @@ ROWS = list(rows())
 
 
 def table() -> str:
-    """The matrix as Markdown."""
-    lines = [f"| Task | `comet_ml_login` | {' | '.join(COLUMNS)} |", "|---" * (len(COLUMNS) + 2) + "|"]
-    for row in sorted(ROWS, key=lambda row: [other.shape for other in ROWS].index(row.shape)):
-        texts = [str(row.cells[column]) for column in COLUMNS]
-        if len(set(texts)) == 1 and texts[0] != "yes":
-            texts = [texts[0], *["no, as left"] * (len(COLUMNS) - 1)]
-        lines.append(f"| {row.shape} | {row.order} | {' | '.join(texts)} |")
+    """The matrix as Markdown: a row for each shape, and what does not work of it in words."""
+    lines = ["| task | works | does not work |", "|---|---|---|"]
+    for shape in dict.fromkeys(row.shape for row in ROWS):
+        orders = {row.order: parts(row) for row in ROWS if row.shape == shape}
+        same = len(set(orders.values())) == 1
+        texts = [
+            "<br>".join(dict.fromkeys(text if same else f"{order}: {text}" for order, text in each if text))
+            for each in zip(*([(order, text) for text in texts] for order, texts in orders.items()), strict=True)
+        ]
+        lines.append(f"| {shape} | {' | '.join(texts)} |")
     return "\n".join(lines) + "\n"
+
+
+def parts(row: Row) -> tuple[str, str]:
+    """Where a row works, and each error with the places that it comes at."""
+    works = [column for column in COLUMNS if not row.cells[column].error]
+    errors = dict.fromkeys(str(row.cells[column]).removeprefix("no: ") for column in COLUMNS if column not in works)
+    remarks = dict.fromkeys(f" ({row.cells[column].text})" for column in works if row.cells[column].text)
+    failing = []
+    for error in errors:
+        places = [column for column in COLUMNS if str(row.cells[column]) == f"no: {error}"]
+        failing.append(error if len(places) == len(COLUMNS) else f"{', '.join(places)}: {error}")
+    everywhere = "everywhere" if len(works) == len(COLUMNS) else ", ".join(works) or "nowhere"
+    return everywhere + "".join(remarks), "<br>".join(failing)
 
 
 def test_the_page_s_table_is_this_matrix() -> None:
@@ -867,12 +883,15 @@ def test_a_pickled_function_tracks_in_a_fresh_process(laptop: CometServer, tmp_p
 
 INTRODUCTION = """# Shapes of tasks
 
-What `comet_ml_login` does with every shape of Flyte task, below flytekit's decorator (`@task` on top) and above it.
-Where something does not work, the table has the error that you get; one that is *flytekit's own* comes without this
-plugin as well.
+`comet_ml_login` tracks every task that is a Python function. It can stand below flytekit's decorator (`@task` on top)
+or above it: the table is the same for both.
+
+There are four places: the task is *called* in Python, called *in a workflow* in a local run, *serialized* for
+registration, and run *in a pod*. What does not work gives the error in the table. An error that is *flytekit's own*
+comes without this plugin, too.
 
 """
 
 if __name__ == "__main__":
-    before = PAGE.read_text().partition("\n| Task |")[0] + "\n" if PAGE.exists() else INTRODUCTION
+    before = PAGE.read_text().partition("\n| task |")[0] + "\n" if PAGE.exists() else INTRODUCTION
     PAGE.write_text(before + table())

@@ -73,6 +73,10 @@ class ArtifactVersion:
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     uploads: list[str] = field(default_factory=list)
 
+    def is_meant_by(self, name: str | None, version_or_alias: str | None) -> bool:
+        """Whether somebody who asks by names means this one."""
+        return name == self.name and version_or_alias in (self.version, *self.aliases)
+
 
 @dataclass
 class Experiment:
@@ -249,7 +253,8 @@ class CometServer:
             (found,) = [each for each in self.artifacts if (each.name, each.version) == (name, number)]
             return 200, {"files": [{"assetId": file["assetId"]} for file in found.files.values()]}
         named = body.get("artifactVersionId") or request.query.get("versionId")
-        version = next((each for each in self.artifacts if each.id == named), None)
+        wanted = request.query.get("artifactName"), request.query.get("versionOrAlias")
+        version = next((each for each in self.artifacts if each.id == named or each.is_meant_by(*wanted)), None)
         if version is None:
             return 400, {"msg": "no such artifact", "sdk_error_code": 624523}
         if request.path.endswith("/write/artifacts/state"):

@@ -41,14 +41,14 @@ _NOBODY = "0" * 32
 _DISTINGUISHING = ("experiment_key", "project", "project_name", "workspace")
 
 
-def _in_no_file(function: _F) -> _F:
+def in_no_file(function: _F) -> _F:
     """Have a function stand in no file: the SDK takes the first on the stack that is not its own for the source."""
     assert isinstance(function, types.FunctionType)
     function.__code__ = function.__code__.replace(co_filename=f"<{__name__}>")
     return function
 
 
-@_in_no_file
+@in_no_file
 def start(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What `comet_ml.start` does in a tracked call."""
     call = nearest()
@@ -81,11 +81,11 @@ def start(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, 
             # The one before had ended.
             call.on_made(experiment)
         else:
-            _take_over(experiment, given.get("experiment_config"))
+            take_over(experiment, given.get("experiment_config"))
         return experiment
 
 
-@_in_no_file
+@in_no_file
 def experiment(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """What `Experiment(...)` does in a tracked call."""
     import comet_ml
@@ -97,13 +97,13 @@ def experiment(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[
         _construct(wrapped, instance, args, kwargs)
 
 
-@_in_no_file
+@in_no_file
 def existing_experiment(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """What `ExistingExperiment(...)` does in a tracked call."""
     _construct(wrapped, instance, args, kwargs)
 
 
-@_in_no_file
+@in_no_file
 def _construct(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     call = nearest()
     given = _given(wrapped, args, kwargs)
@@ -133,7 +133,7 @@ def _construct(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[
             call.on_made(instance)
 
 
-@_in_no_file
+@in_no_file
 def _first(call: Call, wrapped: Any, instance: Any, given: dict[str, Any]) -> None:
     """Make the first experiment of a call whose session started none: the decorator's settings are for it."""
     key = call.identity.get("experiment_key")
@@ -191,7 +191,7 @@ def _is_another(call: Call, given: dict[str, Any]) -> bool:
     return any(given.get(name) not in (None, wanted.get(names.get(name, name))) for name in _DISTINGUISHING)
 
 
-def _take_over(experiment: Any, config: Any) -> None:
+def take_over(experiment: Any, config: Any) -> None:
     """Give an experiment the name and tags that somebody asked for when he joined it."""
     name, tags = getattr(config, "name", None), getattr(config, "tags", None)
     if isinstance(name, str) and name and experiment.get_name() != name and not _named_by_us(experiment):

@@ -20,6 +20,7 @@ from . import (
     constructors,
     disk_room,
     http,
+    mlflow_bridge,
     offline_calls,
     running_experiment,
     sending,
@@ -115,6 +116,14 @@ PATCHES = (
         "ConcurrentThreadPoolExecutor.__init__",
         threads.leave_at_exit,
         "an upload that hangs keeps the process alive",
+    ),
+    *(
+        Patch("comet_ml.loggers.mlflow_logger", name, wrapper, "a run of MLflow has an experiment of its own")
+        for name, wrapper in (
+            ("_create_experiment", mlflow_bridge.create_experiment),
+            ("get_global_experiment", mlflow_bridge.running_experiment),
+            ("set_global_experiment", mlflow_bridge.forget_experiment),
+        )
     ),
     Patch("comet_ml.connection", "Reporting.report", http.report, "reports of failures may go to Comet's own service"),
     *(
