@@ -38,6 +38,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the tests that are marked as slow, too")
 
 
+ONCE = ("outcomes", "fleet", "distribution", "browser")
+"""Fixtures that many tests share and that take long: all tests of one run in one worker, or each worker makes it."""
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    for name in set(ONCE) & set(getattr(item, "fixturenames", ())):
+        item.add_marker(pytest.mark.xdist_group(name))
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Fast tests first: pure ones, those with the SDK, those with processes of their own. Slow ones only if asked."""
     if not config.getoption("--slow"):
@@ -130,11 +139,11 @@ def in_pod(tmp_path: Path) -> Iterator[InPod]:
 
 
 @pytest.fixture
-def pod(tmp_path: Path, comet: CometServer) -> Pod:
+def pod(tmp_path: Path, comet: CometServer, request: pytest.FixtureRequest) -> Pod:
     """Runs tasks with the real entrypoint; the loopback server is in `COMET_HOST_FOR_TESTS`."""
     from tests.support.pod import Pod
 
-    return Pod(tmp_path / "pods", {"COMET_HOST_FOR_TESTS": comet.url})
+    return Pod(tmp_path / "pods", {"COMET_HOST_FOR_TESTS": comet.url}, fresh=request.config.getoption("--slow"))
 
 
 @pytest.fixture(scope="session")

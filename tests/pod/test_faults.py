@@ -35,13 +35,13 @@ def outcomes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     calls = [getattr(item, "callspec", None) for item in request.session.items if item.path == request.path]
     scenarios = [call.params["scenario"] for call in calls if call is not None and "scenario" in call.params]
     wanted = {scenario.name: scenario for scenario in scenarios}
-    directory = tmp_path_factory.mktemp("faults")
+    directory, fresh = tmp_path_factory.mktemp("faults"), request.config.getoption("--slow")
     with standing_for_comet(directory) as comets_own, ThreadPoolExecutor(WORKERS) as threads:
         futures: dict[str, Future[Outcome]] = {}
         for number, (name, scenario) in enumerate(wanted.items()):
             futures[name] = Future()
             try:
-                ready = registered(scenario, directory / str(number))
+                ready = registered(scenario, directory / str(number), fresh=fresh)
             except Exception as error:
                 futures[name].set_exception(error)
             else:

@@ -440,8 +440,8 @@ for row in ROWS:
 class Fleet(Pod):
     """Laptops and pods that run side by side."""
 
-    def __init__(self, directory: Path, comet: CometServer) -> None:
-        super().__init__(directory, {"COMET_HOST_FOR_TESTS": comet.url})
+    def __init__(self, directory: Path, comet: CometServer, *, fresh: bool) -> None:
+        super().__init__(directory, {"COMET_HOST_FOR_TESTS": comet.url}, fresh=fresh)
         self.comet = comet
         self.reports: dict[str, dict[str, Any]] = {}
         self.runs: dict[str, Future[Run]] = {}
@@ -519,10 +519,10 @@ class Fleet(Pod):
 
 
 @pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+def fleet(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """Every row's laptop and pod, started at once."""
     with CometServer(accepted_keys={CANARY}) as comet, ThreadPoolExecutor(8) as threads:
-        fleet = Fleet(tmp_path_factory.mktemp("fleet"), comet)
+        fleet = Fleet(tmp_path_factory.mktemp("fleet"), comet, fresh=request.config.getoption("--slow"))
         fleet.start(ROWS, threads)
         yield fleet
 
