@@ -140,7 +140,9 @@ def test_it_ends_the_same_without_the_plugin(bare: Scenario, tmp_path: Path) -> 
     assert bool(outcome.run.error) == bool(bare.error)
 
 
-def test_comet_s_own_service_hears_of_nothing(outcomes: dict[str, Any]) -> None:
+# Twice, since each run has scenarios of its own: `make test`, and `make test-rest`.
+@pytest.mark.parametrize("run", ["test", pytest.param("test-rest", marks=pytest.mark.slow)])
+def test_comet_s_own_service_hears_of_nothing(outcomes: dict[str, Any], run: str) -> None:
     wait(future for name, future in outcomes.items() if name)
     assert [(request.path, request.body) for request in outcomes[""].requests] == []
 
