@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import comet_ml
 import pytest
@@ -38,13 +38,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the tests that are marked as slow, too")
 
 
-ONCE = ("outcomes", "fleet", "distribution", "browser")
-"""Fixtures that many tests share and that take long: all tests of one run in one worker, or each worker makes it."""
+TOGETHER = {
+    "tests/docs/test_links.py": "browser",
+    "tests/docs/test_resolver_page.py": "browser",
+    "tests/docs/test_packaging.py": "packaging",
+    "tests/pod/test_faults.py": "faults",
+    "tests/pod/test_shapes.py": "shapes",
+}
+"""Tests that share what takes long to make: one worker runs all of them, or each worker makes it."""
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    for name in set(ONCE) & set(getattr(item, "fixturenames", ())):
-        item.add_marker(pytest.mark.xdist_group(name))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Deal tests out to workers one by one, but for those that belong together.
+
+    pytest-xdist has marks for this, which do nothing with pytest 9.2.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return TOGETHER.get(nodeid.partition("::")[0], nodeid)
+
+    return Scheduling(config, log)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
