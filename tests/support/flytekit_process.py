@@ -1,6 +1,6 @@
 """Processes that start with flytekit loaded, as a pod's is after two seconds: forked off one that has loaded it.
 
-A process that has nothing of this plugin's and nothing of Comet's loaded, and has only one thread, waits for command
+A process that has loaded nothing of this plugin's and nothing of Comet's own, and has one thread, waits for command
 lines. It forks a child for each. The child takes the environment, the directory and the output that are asked for, and
 runs the command's own file to the end of the interpreter. Run as a program, this module is that process.
 """
@@ -175,9 +175,14 @@ def _become(command: list[str], directory: str, environment: dict[str, str], log
 
 
 if __name__ == "__main__":
+    import contextlib
+    import importlib
     import runpy
 
-    import flytekit.bin.entrypoint  # noqa: F401
+    # What the SDK brings, and nothing of the SDK's own.
+    for name in ("flytekit.bin.entrypoint", "jsonschema", "psutil", "sentry_sdk"):
+        with contextlib.suppress(ModuleNotFoundError):
+            importlib.import_module(name)
 
     script = _serve(socket.socket(fileno=int(sys.argv[1])))
     if script is not None:
