@@ -20,6 +20,9 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+CAN_FORK = hasattr(os, "pidfd_open")
+"""Whether there is what this needs of the system: elsewhere, processes start with nothing loaded."""
+
 LONGEST = 1_000_000
 """Bytes of a message at most."""
 
@@ -61,10 +64,18 @@ class ForkedProcess:
 
     def _status(self, timeout: float | None) -> int | None:
         with self._lock:
-            if self.returncode is None and select.select([self._connection], [], [], timeout)[0]:
+            if self.returncode is None and _readable([self._connection], timeout):
                 self.returncode = int(self._connection.recv(LONGEST))
                 self._connection.close()
             return self.returncode
+
+
+def _readable(files: Sequence[socket.socket | int], timeout: float | None) -> list[int]:
+    """The files of which something can be read. Not by `select`: a long run of tests has more files than it knows."""
+    poll = select.poll()
+    for file in files:
+        poll.register(file, select.POLLIN)
+    return [number for number, _ in poll.poll(None if timeout is None else timeout * 1000)]
 
 
 _lock = threading.Lock()
@@ -117,14 +128,14 @@ def _serve(asked: socket.socket) -> list[str] | None:
     """Fork a child for each request. Return in each child, with its command, and at the end."""
     children: dict[int, tuple[int, socket.socket]] = {}
     while True:
-        ready, _, _ = select.select([asked, *children], [], [])
+        ready = _readable([asked, *children], None)
         for ended in set(ready) & set(children):
             child, connection = children.pop(ended)
             _, status = os.waitpid(child, 0)
             os.close(ended)
             with connection:
                 _tell(connection, os.waitstatus_to_exitcode(status))
-        if asked not in ready:
+        if asked.fileno() not in ready:
             continue
         message, numbers, _, _ = socket.recv_fds(asked, LONGEST, 1)
         if not message:

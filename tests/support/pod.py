@@ -24,7 +24,7 @@ from flytekit.models.task import TaskTemplate
 from flytekit.tools.translator import get_serializable
 
 from tests.support.canary import CANARY
-from tests.support.flytekit_process import ForkedProcess, forked
+from tests.support.flytekit_process import CAN_FORK, ForkedProcess, forked
 from tests.support.pod_environment import POD_ENVIRONMENT, SECRET_VARIABLE
 
 SETTINGS = SerializationSettings(
@@ -218,7 +218,7 @@ class Pod:
             if command[0] == sys.executable
             else []
         )
-        if script and not (self.fresh or early):
+        if script and CAN_FORK and not (self.fresh or early):
             return RunningPod(forked(script, room / "work", variables, log), room)
         with log.open("wb") as output:
             process = subprocess.Popen(
