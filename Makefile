@@ -1,11 +1,11 @@
-# make demo: run the example, tracked; make test: everything that CI runs; make docs: the documentation as a site; make
-# bench: measure what it costs. All set up what they need.
+# make demo: run the example, tracked; make test: the checks, and a test of each kind; make test-all: all tests; make docs:
+# the documentation as a site; make bench: measure what it costs. All set up what they need.
 SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check faults oldest flyte2 wheel versions examples-full docs bench clean
+.PHONY: demo test test-rest test-all check faults oldest flyte2 wheel versions examples-full docs bench clean
 
 # The demo needs little, and does not wait for what the tests need.
 DEMO := .venv-demo
@@ -31,8 +31,16 @@ $(DEMO_READY): setup.py
 # Most tests wait for processes and servers: more of them at a time than there are cores.
 JOBS ?= 4
 
+# In five minutes on two cores, when it is set up.
 test: check
 	$(BIN)/python -m pytest -n $(JOBS)
+
+# What `make test` leaves out: further cases of the same kind, and what takes long by itself. Its pods start as in a
+# cluster, with nothing loaded.
+test-rest: $(READY)
+	$(BIN)/python -m pytest -n $(JOBS) --slow -m "slow and not full"
+
+test-all: test test-rest
 
 check: $(READY)
 	$(BIN)/ruff check .

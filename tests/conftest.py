@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import comet_ml
 import pytest
@@ -36,6 +36,31 @@ collect_ignore = ["flyte2"]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the tests that are marked as slow, too")
+
+
+TOGETHER = {
+    "tests/docs/test_links.py": "browser",
+    "tests/docs/test_resolver_page.py": "browser",
+    "tests/docs/test_packaging.py": "packaging",
+    "tests/pod/test_faults.py": "faults",
+    "tests/pod/test_shapes.py": "shapes",
+}
+"""Tests that share what takes long to make: one worker runs all of them, or each worker makes it."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Deal tests out to workers one by one, but for those that belong together.
+
+    pytest-xdist has marks for this, which do nothing with pytest 9.2.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return TOGETHER.get(nodeid.partition("::")[0], nodeid)
+
+    return Scheduling(config, log)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -130,11 +155,11 @@ def in_pod(tmp_path: Path) -> Iterator[InPod]:
 
 
 @pytest.fixture
-def pod(tmp_path: Path, comet: CometServer) -> Pod:
+def pod(tmp_path: Path, comet: CometServer, request: pytest.FixtureRequest) -> Pod:
     """Runs tasks with the real entrypoint; the loopback server is in `COMET_HOST_FOR_TESTS`."""
     from tests.support.pod import Pod
 
-    return Pod(tmp_path / "pods", {"COMET_HOST_FOR_TESTS": comet.url})
+    return Pod(tmp_path / "pods", {"COMET_HOST_FOR_TESTS": comet.url}, fresh=request.config.getoption("--slow"))
 
 
 @pytest.fixture(scope="session")

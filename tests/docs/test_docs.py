@@ -369,6 +369,12 @@ def nodes(kind: type) -> list[Any]:
     return [node for tree in trees for node in ast.walk(tree) if isinstance(node, kind)]
 
 
+@functools.cache
+def texts() -> list[str]:
+    """All texts of the source."""
+    return [text_of(node) or "" for node in [*nodes(ast.Constant), *nodes(ast.JoinedStr)]]
+
+
 def matcher(heading: str) -> re.Pattern[str]:
     """What finds a heading in a text: <...> in it stands for anything."""
     return re.compile(r"[\s\S]+?".join(re.escape(part) for part in re.split(r"<[^>]*>", heading)))
@@ -379,8 +385,7 @@ HEADINGS = [heading.strip("` ") for heading in headings(DOCS / "troubleshooting.
 
 @pytest.mark.parametrize("heading", HEADINGS)
 def test_a_heading_of_troubleshooting_is_a_text_of_the_source(heading: str) -> None:
-    texts = [text_of(node) or "" for node in [*nodes(ast.Constant), *nodes(ast.JoinedStr)]]
-    assert any(matcher(heading).search(text) for text in texts)
+    assert any(matcher(heading).search(text) for text in texts())
 
 
 def test_every_error_and_warning_of_the_source_has_a_heading_in_troubleshooting() -> None:

@@ -86,6 +86,12 @@ def succeeded(running: RunningPod) -> Run:
     return run
 
 
+@pytest.fixture
+def pod(tmp_path: Path, comet: CometServer) -> Pod:
+    """Pods as in a cluster: nothing is loaded before the command line is read."""
+    return Pod(tmp_path / "pods", {"COMET_HOST_FOR_TESTS": comet.url}, fresh=True)
+
+
 @pytest.fixture(params=["pyflyte run", "pod"])
 def run_example(request: pytest.FixtureRequest, laptop: CometServer, pod: Pod) -> RunExample:
     """Runs an example in one of the two ways, and returns its experiment, which is as every tracked one is."""

@@ -37,7 +37,13 @@ MODULES = {
     "legacy": {name.removeprefix("flytekitplugins-") for name in LEGACY},
     NEIGHBOUR: {"neighbour"},
 }
-ORDERS = list(itertools.permutations(MODULES))
+by_order = pytest.mark.parametrize(
+    "order",
+    [
+        pytest.param(order, marks=[pytest.mark.slow] * (number > 0), id=" ".join(order))
+        for number, order in enumerate(itertools.permutations(MODULES))
+    ],
+)
 
 
 def uv(*arguments: str | Path) -> None:
@@ -243,7 +249,7 @@ def environment(bare: Environment) -> Iterator[Environment]:
 
 
 @pytest.mark.newest
-@pytest.mark.parametrize("order", ORDERS, ids=[" ".join(order) for order in ORDERS])
+@by_order
 def test_plugins_installed_and_removed_in_any_order_leave_each_other_alone(
     environment: Environment, order: tuple[str, ...]
 ) -> None:
@@ -275,7 +281,7 @@ def test_the_earlier_plugin_is_replaced_beside_others(environment: Environment) 
 
 
 @pytest.mark.newest
-@pytest.mark.parametrize("order", ORDERS, ids=[" ".join(order) for order in ORDERS])
+@by_order
 def test_a_namespace_that_is_emptied_after_flytekit_s_import_has_ours(
     environment: Environment, order: tuple[str, ...]
 ) -> None:
@@ -295,6 +301,7 @@ def test_a_namespace_that_is_emptied_after_flytekit_s_import_has_ours(
 
 
 @pytest.mark.newest
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_dockerfile_s_install_step_gives_an_environment_that_works(tmp_path: Path) -> None:
     dockerfile = (ROOT / "Dockerfile").read_text()

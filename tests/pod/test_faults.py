@@ -35,13 +35,13 @@ def outcomes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     calls = [getattr(item, "callspec", None) for item in request.session.items if item.path == request.path]
     scenarios = [call.params["scenario"] for call in calls if call is not None and "scenario" in call.params]
     wanted = {scenario.name: scenario for scenario in scenarios}
-    directory = tmp_path_factory.mktemp("faults")
+    directory, fresh = tmp_path_factory.mktemp("faults"), request.config.getoption("--slow")
     with standing_for_comet(directory) as comets_own, ThreadPoolExecutor(WORKERS) as threads:
         futures: dict[str, Future[Outcome]] = {}
         for number, (name, scenario) in enumerate(wanted.items()):
             futures[name] = Future()
             try:
-                ready = registered(scenario, directory / str(number))
+                ready = registered(scenario, directory / str(number), fresh=fresh)
             except Exception as error:
                 futures[name].set_exception(error)
             else:
@@ -140,7 +140,9 @@ def test_it_ends_the_same_without_the_plugin(bare: Scenario, tmp_path: Path) -> 
     assert bool(outcome.run.error) == bool(bare.error)
 
 
-def test_comet_s_own_service_hears_of_nothing(outcomes: dict[str, Any]) -> None:
+# Twice, since each run has scenarios of its own: `make test`, and `make test-rest`.
+@pytest.mark.parametrize("run", ["test", pytest.param("test-rest", marks=pytest.mark.slow)])
+def test_comet_s_own_service_hears_of_nothing(outcomes: dict[str, Any], run: str) -> None:
     wait(future for name, future in outcomes.items() if name)
     assert [(request.path, request.body) for request in outcomes[""].requests] == []
 

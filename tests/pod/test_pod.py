@@ -53,6 +53,12 @@ def config_input() -> Any:
 ABOVE = TRAIN.replace("@task\n@track", "@track\n@task")
 
 
+@pytest.fixture
+def pod(tmp_path: Path, comet: CometServer) -> Pod:
+    """Pods as in a cluster: nothing is loaded before the command line is read."""
+    return Pod(tmp_path / "pods", {"COMET_HOST_FOR_TESTS": comet.url}, fresh=True)
+
+
 @pytest.mark.parametrize("source", [TRAIN, ABOVE], ids=["below @task", "above @task"])
 def test_a_task_is_tracked_end_to_end(comet: CometServer, pod: Pod, source: str) -> None:
     run = pod.run(source, "train", inputs={"epochs": 3, "name": "first", "config": config_input()})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from typing import Any
@@ -211,10 +212,23 @@ if __name__ == "__main__":
 """
 
 
+def ways(*values: list[str], quick: list[tuple[str, ...]]) -> list[Any]:
+    """All combinations of values. Those that are not quick to run, or like one that is there, are slow."""
+    ways = list(itertools.product(*values))
+    assert set(quick) < set(ways)
+    return [pytest.param(*way, marks=[pytest.mark.slow] * (way not in quick), id="-".join(way)) for way in ways]
+
+
 @pytest.mark.newest
-@pytest.mark.parametrize("where", ["pod", "local"])
-@pytest.mark.parametrize("ranks", ["primary", "all"])
-@pytest.mark.parametrize("start_method", ["spawn", "fork"])
+@pytest.mark.parametrize(
+    ("start_method", "ranks", "where"),
+    ways(
+        ["spawn", "fork"],
+        ["primary", "all"],
+        ["pod", "local"],
+        quick=[("spawn", "primary", "pod"), ("fork", "all", "pod"), ("fork", "primary", "local")],
+    ),
+)
 def test_a_torch_elastic_task_with_two_ranks(
     comet: CometServer, pod: Pod, start_method: str, ranks: str, where: str
 ) -> None:
@@ -260,8 +274,10 @@ def train() -> int:
 
 
 @pytest.mark.newest
-@pytest.mark.parametrize("ranks", ["primary", "all"])
-@pytest.mark.parametrize("start_method", ["spawn", "fork"])
+@pytest.mark.parametrize(
+    ("start_method", "ranks"),
+    ways(["spawn", "fork"], ["primary", "all"], quick=[("fork", "primary"), ("fork", "all")]),
+)
 def test_a_torch_elastic_task_of_which_another_rank_raises_is_shown_as_crashed(
     comet: CometServer, pod: Pod, start_method: str, ranks: str
 ) -> None:

@@ -456,13 +456,13 @@ for row in ROWS:
 class Fleet(Pod):
     """Laptops and pods that run side by side."""
 
-    def __init__(self, directory: Path, comet: CometServer) -> None:
-        super().__init__(directory, {"COMET_HOST_FOR_TESTS": comet.url})
+    def __init__(self, directory: Path, comet: CometServer, *, fresh: bool) -> None:
+        super().__init__(directory, {"COMET_HOST_FOR_TESTS": comet.url}, fresh=fresh)
         self.comet = comet
         self.reports: dict[str, dict[str, Any]] = {}
         self.runs: dict[str, Future[Run]] = {}
 
-    def start(self, rows: list[Row], threads: ThreadPoolExecutor) -> None:
+    def start(self, rows: list[Row], in_pods: list[Row], threads: ThreadPoolExecutor) -> None:
         """Start everything: modules a few to a laptop, since a process costs more than they do."""
         for row in rows:
             for name in ("out", "home", "work", "tmp", "code"):
@@ -475,7 +475,8 @@ class Fleet(Pod):
         }
         for row in rows:
             self.reports[row.name] = laptops[row.name].result()[row.module]
-            self.runs[row.name] = threads.submit(self._pod, row)
+            if row in in_pods:
+                self.runs[row.name] = threads.submit(self._pod, row)
 
     def room(self, row: Row) -> Path:
         return self.directory / row.module
@@ -535,15 +536,29 @@ class Fleet(Pod):
 
 
 @pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    """Every row's laptop and pod, started at once."""
+def fleet(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """The laptop and the pod of every row that is asked for, started at once."""
+    calls = {item: getattr(item, "callspec", None) for item in request.session.items if item.path == request.path}
+    asked = {item: call.params["row"] for item, call in calls.items() if call is not None and "row" in call.params}
+    rows = [row for row in ROWS if row in asked.values()]
+    in_pods = [row for item, row in asked.items() if "in_a_pod" in item.nodeid]
     with CometServer(accepted_keys={CANARY}) as comet, ThreadPoolExecutor(8) as threads:
-        fleet = Fleet(tmp_path_factory.mktemp("fleet"), comet)
-        fleet.start(ROWS, threads)
+        fleet = Fleet(tmp_path_factory.mktemp("fleet"), comet, fresh=request.config.getoption("--slow"))
+        fleet.start(rows, in_pods, threads)
         yield fleet
 
 
 by_row = pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
+# What is above @task gets into a pod in one way: some of them stand for all.
+ABOVE_IN_POD = ("`@task`", "`@dynamic` with tracked children", "`map_task`", "`@task` in a notebook")
+by_pod = pytest.mark.parametrize(
+    "row",
+    [
+        pytest.param(row, marks=[pytest.mark.slow] * (row.order == "above" and row.shape not in ABOVE_IN_POD))
+        for row in ROWS
+    ],
+    ids=[row.name for row in ROWS],
+)
 
 
 def check(cell: Cell, error: str, text: str) -> None:
@@ -616,8 +631,8 @@ def test_the_template(fleet: Fleet, row: Row) -> None:
     assert template["arguments"][-len(words) :] == words
 
 
-@by_row
-def test_a_pod(fleet: Fleet, row: Row) -> None:
+@by_pod
+def test_a_run_in_a_pod(fleet: Fleet, row: Row) -> None:
     cell = row.cells["in a pod"]
     if cell is NOT_RUN:
         pytest.skip("needs a Flyte backend")
@@ -637,9 +652,10 @@ def test_a_pod(fleet: Fleet, row: Row) -> None:
     assert not experiment.alive
 
 
-@pytest.mark.parametrize("order", ["below", "above"])
-def test_the_children_of_a_dynamic_task_in_a_pod_have_links_and_secrets_of_their_own(fleet: Fleet, order: str) -> None:
-    row = next(row for row in ROWS if row.shape == "`@dynamic` with tracked children" and row.order == order)
+@pytest.mark.parametrize(
+    "row", [row for row in ROWS if row.shape == "`@dynamic` with tracked children"], ids=lambda row: row.order
+)
+def test_the_children_of_a_dynamic_task_in_a_pod_have_links_and_secrets_of_their_own(fleet: Fleet, row: Row) -> None:
     run = fleet.runs[row.name].result()
     job = load_proto_from_file(dynamic_job_pb2.DynamicJobSpec, str(run.directory / "out" / "futures.pb"))
     (child,) = job.tasks

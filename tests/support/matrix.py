@@ -414,9 +414,9 @@ def contents(file: Path) -> list[tuple[str, Any]]:
     return found
 
 
-def registered(scenario: Scenario, directory: Path) -> tuple[Pod, list[str], Path]:
+def registered(scenario: Scenario, directory: Path, *, fresh: bool = False) -> tuple[Pod, list[str], Path]:
     """Register a scenario's task. Not in a thread: it goes through this process's modules."""
-    pod = Pod(directory, {})
+    pod = Pod(directory, {}, fresh=fresh)
     command, room = pod.register(scenario.source, "train")
     (room / "code" / "sitecustomize.py").write_text(RESOLVER + (STUCK_STORE if scenario.blob_store else ""))
     if scenario.blob_store:

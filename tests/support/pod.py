@@ -1,4 +1,7 @@
-"""A pod: the real entrypoint in a process of its own, started as the control plane starts it, on the local disk."""
+"""A pod: the real entrypoint in a process of its own, with the environment of the control plane, on the local disk.
+
+Its process begins with flytekit loaded, because that takes longer than most tasks; with a fresh pod it does not.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,7 @@ from flytekit.models.task import TaskTemplate
 from flytekit.tools.translator import get_serializable
 
 from tests.support.canary import CANARY
+from tests.support.flytekit_process import CAN_FORK, ForkedProcess, forked
 from tests.support.pod_environment import POD_ENVIRONMENT, SECRET_VARIABLE
 
 SETTINGS = SerializationSettings(
@@ -88,7 +92,7 @@ class RunningPod:
         directory: The pod's directory; what it prints goes to the file `log` in it.
     """
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | ForkedProcess
     directory: Path
 
     def wait(self, timeout: float = 120) -> Run:
@@ -103,11 +107,13 @@ class Pod:
     Attributes:
         directory: Where everything of the pods is.
         environment: What every pod finds in its environment on top of the control plane's names.
+        fresh: Whether the process is started by the command line, as in a cluster.
     """
 
-    def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, directory: Path, environment: Mapping[str, str], *, fresh: bool = False) -> None:
         self.directory = directory
         self.environment = environment
+        self.fresh = fresh
         self._count = 0
 
     def command(self, module: str, task: Any, inputs: Mapping[str, Any], out: Path, name: str) -> list[str]:
@@ -173,12 +179,7 @@ class Pod:
 
     def start(self, command: list[str], room: Path, environment: Mapping[str, str | None]) -> RunningPod:
         """Start a registered task, to be signalled or watched."""
-        variables = self._variables(room, {SECRET_VARIABLE: CANARY, **POD_ENVIRONMENT, **environment})
-        with (room / "log").open("wb") as log:
-            process = subprocess.Popen(
-                command, cwd=room / "work", env=variables, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-            )
-        return RunningPod(process, room)
+        return self._start(command, room, {SECRET_VARIABLE: CANARY, **POD_ENVIRONMENT, **environment})
 
     def script(self, source: str, environment: Mapping[str, str | None] | None = None, *, timeout: float = 120) -> Run:
         """Run a module as a script on a laptop whose owner has logged in to the loopback server."""
@@ -196,18 +197,39 @@ class Pod:
         return self._run([sys.executable, str(file)], room, names, timeout)
 
     def _run(self, command: list[str], room: Path, environment: Mapping[str, str | None], timeout: float) -> Run:
-        process = subprocess.run(
-            command,
-            cwd=room / "work",
-            env=self._variables(room, environment),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=timeout,
-            check=False,
+        running = self._start(command, room, environment)
+        try:
+            run = running.wait(timeout)
+        except subprocess.TimeoutExpired:
+            running.process.kill()
+            running.process.wait()
+            raise
+        print(run.log)
+        return run
+
+    def _start(self, command: list[str], room: Path, environment: Mapping[str, str | None]) -> RunningPod:
+        variables, log = self._variables(room, environment), room / "log"
+        # Python and flytekit read these when they are loaded.
+        early = any(name.startswith(("PYTHON", "FLYTE_SDK_")) and name != "PYTHONPATH" for name in variables)
+        script = (
+            [str(Path(sys.executable).with_name(command[0])), *command[1:]]
+            if command[0] == "pyflyte-execute"
+            else command[1:]
+            if command[0] == sys.executable
+            else []
         )
-        print(process.stdout)
-        return Run(process.returncode, process.stdout, room)
+        if script and CAN_FORK and not (self.fresh or early):
+            return RunningPod(forked(script, room / "work", variables, log), room)
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                command,
+                cwd=room / "work",
+                env=variables,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        return RunningPod(process, room)
 
     def _variables(self, room: Path, environment: Mapping[str, str | None]) -> dict[str, str]:
         variables: dict[str, str | None] = {

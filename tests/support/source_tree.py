@@ -49,7 +49,6 @@ def is_private(name: str) -> bool:
 
 def foreign_private_names(file: Path) -> set[str]:
     """Private names that a module reads from objects, and that no module of ours defines."""
-    ours = {name for other in PACKAGE.rglob("*.py") for name in _defined(tree_of(other))}
     read = {node.attr for node in ast.walk(tree_of(file)) if isinstance(node, ast.Attribute)}
     texts = {
         node.value
@@ -57,7 +56,13 @@ def foreign_private_names(file: Path) -> set[str]:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isidentifier()
     }
     # Public, in spite of its name.
-    return {str(name) for name in read | texts if is_private(str(name))} - ours - {"_exit", "_fields"}
+    return {str(name) for name in read | texts if is_private(str(name))} - _ours() - {"_exit", "_fields"}
+
+
+@functools.cache
+def _ours() -> set[str]:
+    """Names that our modules define."""
+    return {name for file in PACKAGE.rglob("*.py") for name in _defined(tree_of(file))}
 
 
 def _defined(tree: ast.Module) -> Iterator[str]:
