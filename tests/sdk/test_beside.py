@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import comet_ml
@@ -179,3 +180,26 @@ def test_flushes_in_an_outage_take_no_longer_than_the_end_may_and_lose_nothing(
     assert time.monotonic() - begun < 60
     told = [r.getMessage() for r in caplog.records if "does not wait for it any more" in r.getMessage()]
     assert len(told) <= 1
+
+
+@pytest.mark.newest
+def test_an_offline_experiment_of_the_body_s_has_a_key_of_its_own_and_leaves_the_task_s_the_running_one(
+    laptop: CometServer, tmp_path: Path
+) -> None:
+    keys: list[str] = []
+
+    @track()
+    def body() -> None:
+        first = comet_ml.get_running_experiment()
+        second = comet_ml.OfflineExperiment(offline_directory=str(tmp_path / "beside"))
+        keys.extend([first.get_key(), second.get_key()])
+        second.log_metric("other", 2)
+        second.end()
+        assert comet_ml.get_running_experiment() is first
+        first.log_metric("loss", 1)
+
+    body()
+    assert len(set(keys)) == 2
+    assert [value for _, value in laptop.experiments[keys[0]].metrics["loss"]] == [1]
+    (archive,) = (tmp_path / "beside").glob("*.zip")
+    assert archive.name.startswith(keys[1])

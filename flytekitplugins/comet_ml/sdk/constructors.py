@@ -104,6 +104,23 @@ def existing_experiment(wrapped: Any, instance: Any, args: tuple[Any, ...], kwar
 
 
 @in_no_file
+def offline_experiment(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """What `OfflineExperiment(...)` does in a tracked call: it is one beside the task's, which has the key in force."""
+    call = nearest()
+    if call is None or direct.get() or (call.running is None and not call.closed):
+        wrapped(*args, **kwargs)
+        return
+    given = _given(wrapped, args, kwargs)
+    if call.closed:
+        given["disabled"] = True
+    elif given.get("experiment_key") is None:
+        given["experiment_key"] = uuid.uuid4().hex
+    with within(call), call.set_aside():
+        wrapped(**given)
+        call.on_made(instance)
+
+
+@in_no_file
 def _construct(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     call = nearest()
     given = _given(wrapped, args, kwargs)

@@ -59,6 +59,12 @@ PATCHES = (
         "comet_ml._online", "ExistingExperiment.__init__", constructors.existing_experiment, "it ends the task's own"
     ),
     Patch(
+        "comet_ml.offline",
+        "OfflineExperiment.__init__",
+        constructors.offline_experiment,
+        "OfflineExperiment() takes the task's key, and ends its own",
+    ),
+    Patch(
         "comet_ml.experiment",
         "CometExperiment.flush",
         waiting.flush,
