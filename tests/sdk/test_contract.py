@@ -27,7 +27,15 @@ from flytekit.core.python_auto_container import PythonAutoContainerTask
 from flytekit.core.utils import ClassDecorator
 from flytekit.tools import translator
 from flytekitplugins.comet_ml import comet_ml_login, option_kinds
-from flytekitplugins.comet_ml.sdk import arguments, autologging, offline_calls, patches, running_experiment, sending
+from flytekitplugins.comet_ml.sdk import (
+    arguments,
+    autologging,
+    offline_calls,
+    patches,
+    patience,
+    running_experiment,
+    sending,
+)
 from flytekitplugins.comet_ml.sdk import upload as sdk_offline
 from flytekitplugins.comet_ml.sdk.comet_sdk import CometSDK
 from pytest_mock import MockerFixture
@@ -328,8 +336,8 @@ def test_comet_s_streamer_waits_where_we_bound_it(laptop: CometServer) -> None:
     experiment = comet_ml.start(project_name="digits")
     try:
         assert experiment.streamer.terminate_timeout > 0
-        assert set(sending._clients(experiment)) == {"http", "api"}
-        for client in sending._clients(experiment).values():
+        assert set(patience._clients(experiment)) == {"http", "api"}
+        for client in patience._clients(experiment).values():
             assert client.default_timeout > 0
             assert client.retry_session.adapters
         assert experiment.system_metrics_thread is None or callable(experiment.system_metrics_thread.close)
