@@ -167,8 +167,12 @@ def _become(command: list[str], directory: str, environment: dict[str, str], log
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.close(output)
+    # Python sets it where there is no locale, before anything runs.
+    coerced = os.environ.get("LC_CTYPE")
     os.environ.clear()
     os.environ.update(environment)
+    if coerced is not None and not {"LC_ALL", "LC_CTYPE", "LANG"} & set(environment):
+        os.environ["LC_CTYPE"] = coerced
     os.chdir(directory)
     tempfile.tempdir = None
     paths = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
