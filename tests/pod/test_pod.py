@@ -172,5 +172,5 @@ def test_the_user_s_configuration_file_is_left_alone(comet: CometServer, pod: Po
     run = pod.run(source, "train", environment={"HOME": str(home)})
     assert run.error == ""
     assert (home / ".comet.config").read_text() == "[comet]\nworkspace = mine\n"
-    assert [path.name for path in home.iterdir()] == [".comet.config"]
+    assert [path.name for path in home.rglob("*comet*")] == [".comet.config"]
     assert comet.experiments[KEY].workspace == "my-team"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flytekitplugins.comet_ml.session import sigterm
 from flytekitplugins.comet_ml.session.sigterm import before_termination
 
 from tests.support.signalled import script
@@ -185,6 +186,14 @@ def test_the_first_process_of_a_container_lives_on_as_without_us(tmp_path: Path)
 
 
 # In this process
+
+
+@pytest.fixture(autouse=True)
+def no_watch() -> None:
+    """An async task that ran before in this process has left the watch for its next one."""
+    with sigterm._lock():
+        sigterm._prepared = False
+        sigterm._stop_watch()
 
 
 def _state() -> tuple[Any, int, set[str]]:

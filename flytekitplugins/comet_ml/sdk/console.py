@@ -12,6 +12,8 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ..forks import process_lock
+
 _SDK_LOGGER = "comet_ml"
 _SUMMARY_LOGGER = "comet_ml.summary"
 
@@ -33,6 +35,7 @@ class _Quiet:
         self.summary = summary
 
 
+_lock = process_lock()
 _wanted: list[_Quiet] = []
 
 
@@ -47,26 +50,28 @@ def quiet(*, everything: bool = False, summary: bool = False) -> Iterator[None]:
     if everything:
         yield
         return
-    _watch_console()
     wanted = _Quiet(summary=summary)
-    _wanted.append(wanted)
+    with _lock():
+        _wanted.append(wanted)
+        for handler in _console_handlers():
+            # Once, whoever else has put it there.
+            handler.addFilter(_is_shown)
     try:
         yield
     finally:
-        _wanted.remove(wanted)
+        with _lock():
+            _wanted.remove(wanted)
+            if not _wanted:
+                for handler in _console_handlers():
+                    handler.removeFilter(_is_shown)
 
 
-def _watch_console() -> None:
-    """Put the rule on the SDK's console handlers, once; it is inert where no call runs."""
-    for handler in logging.getLogger(_SDK_LOGGER).handlers:
-        # Its log file is a subclass, and what reports errors to its makers is none.
-        if type(handler) is logging.StreamHandler and _is_shown not in handler.filters:
-            handler.addFilter(_is_shown)
+def _console_handlers() -> list[logging.Handler]:
+    # The SDK's log file is a subclass, and what reports errors to its makers is none.
+    return [each for each in logging.getLogger(_SDK_LOGGER).handlers if type(each) is logging.StreamHandler]
 
 
 def _is_shown(record: logging.LogRecord) -> bool:
-    if not _wanted:
-        return True
     if record.levelno < logging.WARNING:
         return record.name == _SUMMARY_LOGGER and any(each.summary for each in _wanted)
     texts = importlib.import_module("comet_ml.logging_messages")
