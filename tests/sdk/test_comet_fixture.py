@@ -70,6 +70,7 @@ def test_what_a_task_logged_is_there(comet: Comet) -> None:
     assert experiment.state == "finished"
 
 
+@pytest.mark.newest
 def test_a_task_that_fails_has_crashed(comet: Comet) -> None:
     with pytest.raises(ValueError, match="no convergence"):
         train(epochs=1, fails=True)
@@ -85,6 +86,7 @@ def test_each_call_has_an_experiment_in_the_order_of_the_calls(comet: Comet) -> 
     assert [len(experiment.metrics["loss"]) for experiment in comet.experiments] == [1, 2, 3]
 
 
+@pytest.mark.newest
 def test_tags_name_files_models_html_and_output_are_there(comet: Comet, tmp_path: Path) -> None:
     (tmp_path / "weights.bin").write_bytes(b"\0\1")
 

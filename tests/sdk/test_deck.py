@@ -825,7 +825,9 @@ def train() -> int:
 if __name__ == "__main__":
     context = FlyteContextManager.current_context()
     train()
-    print("DECK", *context.file_access.local_sandbox_dir.rglob("deck.html"))
+    # Forked processes share flytekit's directory: of several runs, the last.
+    decks = context.file_access.local_sandbox_dir.rglob("deck.html")
+    print("DECK", max(decks, key=lambda deck: deck.stat().st_mtime))
 """
     if where == "pod":
         run = pod.run(source, "train")
