@@ -22,6 +22,8 @@ from tests.support.canary import CANARY
 from tests.support.comet_server import CometServer
 from tests.support.documents import Block, blocks, is_line_of_a_body
 
+pytestmark = pytest.mark.newest
+
 PAGE = ROOT / "docs" / "what-you-can-log.md"
 
 ARRIVES: dict[str, set[str]] = {

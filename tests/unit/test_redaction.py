@@ -60,10 +60,11 @@ def shown() -> Iterator[Shown]:
     """A handler on a logger, as a body adds one."""
     handler, owner = Shown(), logging.getLogger("comet_ml.connection")
     owner.addHandler(handler)
-    before, owner.level = owner.level, logging.DEBUG
+    before = owner.level
+    owner.setLevel(logging.DEBUG)
     yield handler
     owner.removeHandler(handler)
-    owner.level = before
+    owner.setLevel(before)
 
 
 sdk_logger = logging.getLogger("comet_ml.connection")
