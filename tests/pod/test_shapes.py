@@ -542,7 +542,7 @@ def fleet(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     asked = {item: call.params["row"] for item, call in calls.items() if call is not None and "row" in call.params}
     rows = [row for row in ROWS if row in asked.values()]
     in_pods = [row for item, row in asked.items() if "in_a_pod" in item.nodeid]
-    with CometServer(accepted_keys={CANARY}) as comet, ThreadPoolExecutor(8) as threads:
+    with CometServer(accepted_keys={CANARY}) as comet, ThreadPoolExecutor(4) as threads:
         fleet = Fleet(tmp_path_factory.mktemp("fleet"), comet, fresh=request.config.getoption("--slow"))
         fleet.start(rows, in_pods, threads)
         yield fleet

@@ -23,6 +23,8 @@ from pathlib import Path
 CAN_FORK = hasattr(os, "pidfd_open")
 """Whether there is what this needs of the system: elsewhere, processes start with nothing loaded."""
 
+_PATH = os.environ.get("PATH", os.defpath)
+
 LONGEST = 1_000_000
 """Bytes of a message at most."""
 
@@ -104,7 +106,7 @@ def _start() -> socket.socket:
     """Start the process that forks. It ends with this one, or when there is nobody who could ask it."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     home = tempfile.TemporaryDirectory(prefix="flytekit-process-", dir="/tmp")
-    names = {"PATH": os.environ["PATH"], "HOME": home.name, "TMPDIR": home.name}
+    names = {"PATH": _PATH, "HOME": home.name, "TMPDIR": home.name}
     with theirs:
         number = theirs.fileno()
         process = subprocess.Popen(

@@ -34,6 +34,9 @@ SETTINGS = SerializationSettings(
     image_config=ImageConfig(default_image=Image("default", "example.com/image", "v1")),
 )
 
+_PATH = os.environ["PATH"]
+"""As it was at the beginning: pods are started by threads, while a test's environment is put back."""
+
 
 def template_of(task: Any) -> TaskTemplate:
     """The task template that registering a task would send, checked to be valid on the wire."""
@@ -233,7 +236,7 @@ class Pod:
 
     def _variables(self, room: Path, environment: Mapping[str, str | None]) -> dict[str, str]:
         variables: dict[str, str | None] = {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{_PATH}",
             "PYTHONPATH": str(room / "code"),
             "HOME": str(room / "home"),
             "TMPDIR": str(room / "tmp"),
