@@ -118,6 +118,11 @@ def loaded(block: Block, directory: Path) -> Any:
     return module
 
 
+def _is_of_a_module_that_is_not_installed(message: str) -> bool:
+    module = re.match(r'Import "(\w+)', message)
+    return module is not None and importlib.util.find_spec(module[1]) is None
+
+
 @pytest.mark.newest
 def test_a_type_checker_has_nothing_to_say_about_the_python(tmp_path: Path) -> None:
     pytest.importorskip("pyright")
@@ -140,7 +145,11 @@ def test_a_type_checker_has_nothing_to_say_about_the_python(tmp_path: Path) -> N
     done = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False)
     report = json.loads(done.stdout)
     assert report["summary"]["filesAnalyzed"] == len(PYTHON) + len(lines)
-    found = [entry for entry in report["generalDiagnostics"] if entry["severity"] == "error"]
+    found = [
+        entry
+        for entry in report["generalDiagnostics"]
+        if entry["severity"] == "error" and not _is_of_a_module_that_is_not_installed(entry["message"])
+    ]
     assert [(Path(entry["file"]).name, entry["message"]) for entry in found] == []
 
 
