@@ -105,6 +105,8 @@ def test_two_nodes_of_scope_node_are_two_experiments(comet: CometServer, pod: Po
     assert len(comet.experiments) == 2
 
 
+# With comet-ml 3.43, which has no joint creation, what one of them logs is in an archive now and then.
+@pytest.mark.newest
 @pytest.mark.parametrize("failing", [None, "n1"])
 def test_four_pods_at_once_are_one_experiment_with_everything_in_it(
     comet: CometServer, pod: Pod, failing: str | None
