@@ -405,7 +405,7 @@ def serialized(names, place, inputs, room, **_):
     given = {name: value for name, value in inputs.items() if name in interface}
     context = context_manager.FlyteContext.current_context()
     literals = TypeEngine.dict_to_literal_map(context, given, interface)
-    write_proto_to_file(literals.to_flyte_idl(), room + "/work/inputs.pb")
+    write_proto_to_file(literals.to_flyte_idl(), os.path.join(room, "work", "inputs.pb"))
     secrets = (template.security_context.secrets or []) if template.security_context else []
     return {
         "config": dict(template.config),

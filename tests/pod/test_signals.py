@@ -43,10 +43,10 @@ def train() -> int:
 """
 
 
-def running(pod: Pod, body: str, *, module: str = "", options: str = "") -> RunningPod:
+def running(pod: Pod, body: str, *, module: str = "", options: str = "", **environment: str) -> RunningPod:
     """A pod whose body has made the file `ready`."""
     source = SOURCE.format(module=module, options=options, body="\n".join(f"    {line}" for line in body.splitlines()))
-    started = pod.start(*pod.register(source, "train"), {})
+    started = pod.start(*pod.register(source, "train"), environment)
     _wait(lambda: (started.directory / "work" / "ready").exists() or started.process.poll() is not None)
     return started
 
@@ -190,3 +190,13 @@ def test_what_a_body_logs_until_it_is_killed_is_in_an_archive_where_the_server_i
     kept = {payload["metric"]["step"] for payload in payloads if payload.get("metric", {}).get("metricName") == "loss"}
     assert logged_before(started.directory, moment - 4) <= kept | set(steps(comet.only_experiment))
     assert "terminated" in [payload["value"] for payload in payloads if payload.get("key") == "flyte_status"]
+
+
+def test_a_rank_that_ends_in_its_own_way_leaves_no_failure_behind(comet: CometServer, pod: Pod) -> None:
+    # Its signal came when the process could be killed at any moment, so Comet may have been told of a termination.
+    body = f"{STOP}{READY}\nwhile not stopped:\n    time.sleep(0.05)\ntime.sleep(2)"
+    options = 'ranks="all", grace_period=8'
+    run = told(running(pod, body, options=options, RANK="1", WORLD_SIZE="2"), signal.SIGTERM)
+    assert (run.status, has_outputs(run)) == (0, True)
+    assert not {"flyte_status", "flyte_failed_rank"} & set(comet.only_experiment.others)
+    assert "crashed" not in comet.only_experiment.states

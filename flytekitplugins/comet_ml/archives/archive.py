@@ -227,6 +227,7 @@ def add_others(path: Path, others: Mapping[str, str]) -> None:
         write_copy(archive, Path(name), messages=messages(), resume_strategy=strategy)
         os.replace(name, path)
     except BaseException:
+        # An interrupt, too, leaves no half archive beside the whole one.
         os.unlink(name)
         raise
 

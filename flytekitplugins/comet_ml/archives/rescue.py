@@ -45,6 +45,7 @@ def rescue(experiment: Any, directory: Path, earlier: Path | None = None, *, pat
     try:
         kept = _write(path, written, experiment)
     except BaseException:
+        # Whatever it is: half an archive would be taken for one, and stored.
         path.unlink()
         raise
     if not kept:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
+from ..foreign_text import described
 from ..log import logger
 from ..sdk.redaction import masked
 from .archive import MESSAGES
@@ -143,7 +144,7 @@ class OfflineArchives:
             logger.warning(
                 "The Comet archive %s could not be stored (%s); it is gone when the pod's disk is.",
                 path,
-                masked(f"{type(error).__name__}: {error}", secrets),
+                described(error, lambda text: masked(text, secrets)),
             )
             return path
         if address not in self.kept:

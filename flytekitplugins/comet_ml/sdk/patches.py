@@ -202,6 +202,7 @@ def apply() -> None:
                         done.append((parent, attribute, original))
             running_experiment.answer_by_context()
         except BaseException:
+            # An interrupt, too, must not leave the SDK half patched.
             for parent, attribute, original in reversed(done):
                 setattr(parent, attribute, original)
             raise

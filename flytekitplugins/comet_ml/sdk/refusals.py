@@ -21,7 +21,6 @@ _SERVICE_ACCOUNT_RESTRICTED = 7000023
 _CAUSES = 20
 """How many exceptions behind one another are looked at: they can go in a circle."""
 
-
 # Past what a class may have put in front of it.
 _ARGUMENTS: Any = BaseException.__dict__["args"]
 

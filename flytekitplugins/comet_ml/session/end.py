@@ -6,10 +6,8 @@ done all the same.
 
 from __future__ import annotations
 
-import functools
 import logging
 import os
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -72,7 +70,7 @@ class End:
         self._life = life
         self._report = Report(sdk, plan, log_filter)
         self._ending: Experiment | None = None
-        self._said_terminated: set[int] = set()
+        self._told_terminated: set[int] = set()
 
     def run(self, outcome: Outcome, seconds: float) -> None:
         """End, or correct what was said of the outcome if the end has been claimed already.
@@ -108,32 +106,32 @@ class End:
             return
         deadline = Deadline(seconds)
         opened = [each for each in self._opened() if not each.ended and not each.disabled]
-        left = [
-            experiment
-            for number, experiment in enumerate(opened)
-            if not self._is_delivered(experiment, Deadline(deadline.left / 2 / (len(opened) - number)), last)
-        ]
+        left = []
+        for number, experiment in enumerate(opened):
+            share = Deadline(deadline.left / 2 / (len(opened) - number))
+            # Another rank that ends in its own way after all does not correct what it has said: the primary one speaks.
+            tells = last and self._plan.primary and id(experiment) not in self._told_terminated
+            if tells and self._is_the_task_s(experiment):
+                self._tell_terminated(experiment, share)
+            if is_offline(experiment) or not deliver_within(experiment, share.left):
+                left.append(experiment)
         if left and self._life.state == "running":
             run_within(deadline.left, lambda: self._archive(left), "comet-ml-archives")
 
-    def _is_delivered(self, experiment: Experiment, deadline: Deadline, last: bool) -> bool:
-        outcome, key = Outcome("terminated"), experiment.get_key()
-        says_so = last and id(experiment) not in self._said_terminated and self._is_the_task_s(experiment)
+    def _tell_terminated(self, experiment: Experiment, deadline: Deadline) -> None:
+        """Have Comet show that the task was terminated, while its experiment goes on."""
+        outcome = Outcome("terminated")
+        self._told_terminated.add(id(experiment))
+        stop_heartbeat(experiment)
 
-        def say(what: str, step: Callable[[], None]) -> None:
-            with self._guarded(f"The Comet experiment %s does not show that its task is terminated: {what}", key):
-                step()
+        def tell() -> None:
+            with self._guarded("Comet does not show that the task of the experiment %s is terminated", key):
+                self._report.log(experiment, outcome, resumed=True)
+                if not is_offline(experiment) and is_connected(experiment):
+                    self._report.set_state(experiment, outcome, resumed=True)
 
-        if says_so:
-            self._said_terminated.add(id(experiment))
-            stop_heartbeat(experiment)
-            say("its Others", lambda: self._report.log(experiment, outcome, resumed=True))
-        if is_offline(experiment) or not deliver_within(experiment, deadline.left):
-            return False
-        if says_so:
-            state = functools.partial(self._report.set_state, experiment, outcome, resumed=True)
-            run_within(deadline.left, lambda: say("its state", state), "comet-ml-state")
-        return True
+        key = experiment.get_key()
+        run_within(deadline.left / 2, tell, "comet-ml-termination-shown")
 
     def _opened(self) -> list[Experiment]:
         """The experiments of the call, the newest first; of several objects of one experiment, one."""
@@ -180,7 +178,7 @@ class End:
     def _end_one(self, experiment: Experiment, outcome: Outcome, deadline: Deadline) -> bool:
         """End an experiment, and say whether that came to its end in time."""
         # What was said before the process was not killed after all is as good as an earlier attempt's.
-        resumed = is_resumed(experiment) or id(experiment) in self._said_terminated
+        resumed = is_resumed(experiment) or id(experiment) in self._told_terminated
         key = experiment.get_key()
         reports = experiment.alive and not is_offline(experiment)
 
