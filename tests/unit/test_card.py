@@ -59,6 +59,16 @@ def test_a_notebook_displays_the_card_when_the_task_starts(mocker: MockerFixture
     assert URL in repr(displayed)
 
 
+def test_the_card_of_an_offline_run_leads_nowhere(mocker: MockerFixture) -> None:
+    ipython = notebook(mocker, SimpleNamespace(kernel=object()))
+    observer = in_notebook(None)
+    assert observer is not None
+    observer.started(progress(mode="offline"))
+    [displayed] = [call.args[0] for call in ipython.display.display.call_args_list]
+    assert "(offline)" in displayed._repr_html_()
+    assert URL not in displayed._repr_html_() + repr(displayed)
+
+
 @pytest.mark.parametrize("shell", [None, SimpleNamespace()], ids=["no IPython runs", "IPython in a terminal"])
 def test_nothing_is_displayed_elsewhere(mocker: MockerFixture, shell: Any) -> None:
     notebook(mocker, shell)

@@ -70,7 +70,8 @@ def in_notebook(observer: Observer | None) -> Observer | None:
 
 def _card_of(progress: Progress) -> ExperimentCard:
     plan, experiment = progress.plan, progress.experiment
-    url = experiment.url if isinstance(experiment.url, str) else None
+    # An offline one has its address already, where nothing is until it is sent.
+    url = experiment.url if progress.mode == "online" and isinstance(experiment.url, str) else None
     key = str(experiment.get_key())
     html = card(url, progress.masked(plan.name or ""), key, plan.workspace, plan.project_name)
     return ExperimentCard(html, f"Comet experiment: {url or key}")
