@@ -83,6 +83,18 @@ def test_nobody_is_told_to_end_the_experiment(laptop: CometServer, printed: Read
     assert "experiment.end()" not in printed()
 
 
+@pytest.mark.newest
+def test_of_an_archive_only_our_command_is_printed(laptop: CometServer, printed: Read) -> None:
+    text = comet_ml.logging_messages.FALLBACK_STREAMER_ONLINE_FAILED_ARCHIVE_UPLOAD_MESSAGE
+
+    @track()
+    def body() -> None:
+        logging.getLogger("comet_ml.streamer.fallback").warning(text, "/tmp/of-the-pod/abc.zip")
+
+    body()
+    assert "comet upload" not in printed()
+
+
 def test_outside_of_a_tracked_call_the_sdk_prints_what_it_prints(laptop: CometServer, printed: Read) -> None:
     logs_a_metric()
     printed()

@@ -20,6 +20,9 @@ _SUMMARY_LOGGER = "comet_ml.summary"
 _NOT_SO = ("JUPYTER_NEEDS_END", "PYDEV_NEEDS_END", "AWS_LAMBDA_NEEDS_END")
 """Names of warnings that ask for `experiment.end()`: a tracked call ends what was opened in it."""
 
+_SAID_BETTER = ("FALLBACK_STREAMER_ONLINE_FAILED_ARCHIVE_UPLOAD_MESSAGE",)
+"""Names of warnings with a command that sends the archive from where it is gone soon; ours says where it stays."""
+
 _OF_NO_USE = ("Failed to log ip",)
 """What the SDK warns of on every machine that has no network. Nothing that the user logged is lost by it."""
 
@@ -75,4 +78,4 @@ def _is_shown(record: logging.LogRecord) -> bool:
     if record.levelno < logging.WARNING:
         return record.name == _SUMMARY_LOGGER and any(each.summary for each in _wanted)
     texts = importlib.import_module("comet_ml.logging_messages")
-    return record.msg not in (*_OF_NO_USE, *(getattr(texts, name, None) for name in _NOT_SO))
+    return record.msg not in (*_OF_NO_USE, *(getattr(texts, name, None) for name in (*_NOT_SO, *_SAID_BETTER)))

@@ -36,7 +36,7 @@ def watch_metrics(experiment: Any, seen: Callable[[str, Any, Any], object]) -> C
         logger.debug("The metrics of a %s cannot be watched.", type(experiment).__name__)
         return lambda: None
 
-    names: dict[str, str | None] = {}
+    names: dict[str, str] = {}
 
     @functools.wraps(original)
     def log_metric(name: Any, value: Any, *args: Any, **kwargs: Any) -> Any:
@@ -55,7 +55,7 @@ def watch_metrics(experiment: Any, seen: Callable[[str, Any, Any], object]) -> C
 
 def _report_metric(
     experiment: Any,
-    names: dict[str, str | None],
+    names: dict[str, str],
     name: Any,
     value: Any,
     args: tuple[Any, ...],
@@ -66,7 +66,7 @@ def _report_metric(
 
     Args:
         experiment: The experiment.
-        names: For each name that was looked up: how the SDK has it, None if it is not to be reported.
+        names: For each name that was looked up: how the SDK has it.
         name: The name, as it was given.
         value: The value, as it was given.
         args: Further positional arguments of the call.
