@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import sys
+import threading
 import zipfile
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
@@ -70,6 +71,9 @@ class OfflineArchives:
         self._own: OwnDirectory | None = None
         self._directory: str | None = None
         self._written: list[str] = []
+        self._storing: list[str] = []
+        # A signal can come while the end is storing them.
+        self._lock = threading.Lock()
         self._rescued: dict[str, Path] = {}
 
     def open(self) -> str | None:
@@ -86,7 +90,8 @@ class OfflineArchives:
 
     def add(self, paths: Iterable[str]) -> None:
         """Note archives that an experiment has written, in whatever directory."""
-        self._written += [path for path in paths if path not in self._written]
+        with self._lock:
+            self._written += [path for path in paths if path not in self._written]
 
     def rescue(self, experiment: Any) -> None:
         """Write the archive of an experiment whose end does not come back; a second time, in the place of the first."""
@@ -105,12 +110,22 @@ class OfflineArchives:
             secrets: Texts that must not be in what is logged.
         """
         if self._directory is not None:
-            self.add(map(str, sorted(Path(self._directory).glob("*.zip"))))
-        while self._written:
-            address = self._kept(self._written[0], secrets)
-            if address not in self.kept:
-                self.kept.append(address)
-            del self._written[0]
+            here = map(str, sorted(Path(self._directory).glob("*.zip")))
+            self.add([path for path in here if path not in self._storing])
+        while (path := self._next()) is not None:
+            address = self._kept(path, secrets)
+            with self._lock:
+                self._storing.remove(path)
+                if address not in self.kept:
+                    self.kept.append(address)
+
+    def _next(self) -> str | None:
+        """Take an archive to store, which is nobody else's then."""
+        with self._lock:
+            if not self._written:
+                return None
+            self._storing.append(self._written.pop(0))
+            return self._storing[-1]
 
     def by_key(self) -> dict[str, str]:
         """Where the archives are in the end, by experiment key: a file is named after it."""
@@ -118,14 +133,15 @@ class OfflineArchives:
 
     @property
     def pending(self) -> list[str]:
-        """Paths of what is still to be stored."""
-        return list(self._written)
+        """Paths of what is still to be stored, or is being stored."""
+        with self._lock:
+            return [*self._storing, *self._written]
 
     def close(self) -> None:
         """Remove the directory, but for archives in it that could not be stored."""
         if self._own is not None:
             own = str(self._own.path)
-            self._own.close(keep=any(path.startswith(own) for path in [*self.kept, *self._written]))
+            self._own.close(keep=any(path.startswith(own) for path in [*self.kept, *self.pending]))
 
     def _kept(self, path: str, secrets: Collection[str]) -> str:
         if not _is_whole(path):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -71,6 +72,7 @@ class End:
         self._report = Report(sdk, plan, log_filter)
         self._ending: Experiment | None = None
         self._told_terminated: set[int] = set()
+        self._saving: threading.Thread | None = None
 
     def run(self, outcome: Outcome, seconds: float) -> None:
         """End, or correct what was said of the outcome if the end has been claimed already.
@@ -115,8 +117,8 @@ class End:
                 self._tell_terminated(experiment, share)
             if is_offline(experiment) or not deliver_within(experiment, share.left):
                 left.append(experiment)
-        if left and self._life.state == "running":
-            run_within(deadline.left, lambda: self._archive(left), "comet-ml-archives")
+        if left and self._life.state == "running" and (self._saving is None or not self._saving.is_alive()):
+            self._saving = run_within(deadline.left, lambda: self._archive(left), "comet-ml-archives")
 
     def _tell_terminated(self, experiment: Experiment, deadline: Deadline) -> None:
         """Have Comet show that the task was terminated, while its experiment goes on."""
