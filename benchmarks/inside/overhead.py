@@ -60,7 +60,13 @@ def login(**settings: Any) -> None:
     """What `comet_ml.login` does without a server: nothing."""
 
 
-comet_ml.start, comet_ml.login = start, login
+class API:
+    """A client that asks nobody."""
+
+    def __init__(self, **arguments: Any) -> None: ...
+
+
+comet_ml.start, comet_ml.login, comet_ml.API = start, login, API
 logging.getLogger("flytekitplugins.comet_ml").setLevel(logging.ERROR)
 
 
