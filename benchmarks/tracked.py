@@ -31,6 +31,7 @@ REASONS = {
     "experiment/parameter": "the task's inputs",
     "asset/upload source_code": "the task's file, not that of the entrypoint",
     "file-path": "the same",
+    "isAlive/ver": "the client that the end uses, bound to server and key before the body",
 }
 """Why there may be more requests than by hand, by a part of what is requested."""
 
