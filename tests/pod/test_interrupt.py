@@ -142,7 +142,8 @@ def test_interrupts_at_random_moments_never_leave_the_block_in_the_middle(tmp_pa
         lost += not interrupted
     say(broken, lost)
     """
-    assert script(tmp_path, body, numbers=())[1].splitlines()[-1] == "0 0"
+    # The last line of the log is written by a thread, and may come later.
+    assert "0 0" in script(tmp_path, body, numbers=())[1].splitlines()
 
 
 # In this process
