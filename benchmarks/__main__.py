@@ -8,7 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import calls, environments, imports, keys, map_task, outages, serialization, tracked
+from . import calls, environments, imports, inside_a_body, keys, map_task, outages, serialization, tracked
 from .pods import Pods
 from .report import machine
 
@@ -28,6 +28,7 @@ def main() -> None:
             calls.measure(ours, existing, room),
             serialization.measure(ours, existing, room),
             tracked.measure(pods),
+            inside_a_body.measure(ours, room),
         ]
         with ThreadPoolExecutor() as threads:
             waiting = threads.submit(outages.measure, pods)

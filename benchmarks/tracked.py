@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from . import processes
 from .pods import STEPS, Pods
@@ -12,6 +12,7 @@ from .server import Server
 
 ROUNDS = 5
 DELAYS = (0.0, 0.1)
+OFFLINE = {"BENCHMARK_OFFLINE": "1"}
 
 WITHOUT = "no plugin"
 BY_HAND = "by hand"
@@ -55,6 +56,13 @@ def measure(pods: Pods) -> list[str]:
         for delay in DELAYS:
             server.delay(delay)
             found[delay] = processes.interleaved(ROUNDS, {name: variant(name) for name in VARIANTS})
+
+    def offline(name: str) -> Callable[[], processes.Finished]:
+        module, environment = VARIANTS[name]
+        return lambda: processes.succeeded(pods.run(module, "http://127.0.0.1:9", environment=environment | OFFLINE))
+
+    without_server = processes.interleaved(ROUNDS, {name: offline(name) for name in (WITHOUT, BY_HAND, OURS)})
+    assert all(run.archives == 1 for name in (BY_HAND, OURS) for run in without_server[name])
     lines = [
         "## A tracked task",
         "",
@@ -65,21 +73,25 @@ def measure(pods: Pods) -> list[str]:
         "",
     ]
     for delay in DELAYS:
-        calls = {name: [run.printed("SECONDS") for run in runs] for name, runs in found[delay].items()}
-        rows = [
-            [
-                name,
-                seconds(calls[name]),
-                ratio(median(calls[name]), median(calls[BY_HAND])) if name != WITHOUT else "",
-                f"{median([run.seconds for run in found[delay][name]]):.2f}",
-                f"{median([run.cpu for run in found[delay][name]]):.2f}",
-                f"{median([run.printed('MEMORY') for run in found[delay][name]]):.0f}",
-            ]
-            for name in VARIANTS
-        ]
-        head = ["", "call, s", "against by hand", "process, s", "processor, s", "memory, MB"]
-        lines += [f"At {delay * 1000:.0f} ms a request:", "", *table(head, rows)]
+        lines += [f"At {delay * 1000:.0f} ms a request:", "", *_times(found[delay])]
+    lines += ["Offline, with `online=False`: an archive is written, and no server asked.", "", *_times(without_server)]
     return [*lines, *_requests({name: max(counts, key=Counter.total) for name, counts in asked.items()})]
+
+
+def _times(found: Mapping[str, Sequence[processes.Finished]]) -> list[str]:
+    calls = {name: [run.printed("SECONDS") for run in runs] for name, runs in found.items()}
+    rows = [
+        [
+            name,
+            seconds(calls[name]),
+            ratio(median(calls[name]), median(calls[BY_HAND])) if name != WITHOUT else "",
+            f"{median([run.seconds for run in runs]):.2f}",
+            f"{median([run.cpu for run in runs]):.2f}",
+            f"{median([run.printed('MEMORY') for run in runs]):.0f}",
+        ]
+        for name, runs in found.items()
+    ]
+    return table(["", "call, s", "against by hand", "process, s", "processor, s", "memory, MB"], rows)
 
 
 def _requests(asked: dict[str, Counter[str]]) -> list[str]:

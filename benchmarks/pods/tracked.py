@@ -15,6 +15,7 @@ from timing import timed
     workspace="my-team",
     secret=Secret(group="comet-ml", key="comet-ml-api-key"),
     host=os.environ.get("BENCHMARK_HOST", "https://www.comet.com"),
+    online=os.environ.get("BENCHMARK_OFFLINE") is None,
 )
 def train(steps: int) -> float:
     """Pretend to train, with the experiment that is there."""

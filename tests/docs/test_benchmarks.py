@@ -52,6 +52,8 @@ def test_the_page_has_a_section_for_everything_that_is_measured() -> None:
         "A call, without Comet's own time",
         "Serialization of 500 tasks",
         "A tracked task",
+        "The event loop of async tasks",
+        "100,000 metrics in a loop",
         "Outages",
         "A map task of 500 nodes",
         "Experiment keys",

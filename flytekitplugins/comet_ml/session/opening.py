@@ -31,6 +31,15 @@ _COMMAND_LINE = "COMET_AUTO_LOG_CLI_ARGUMENTS"
 class Opening:
     """Opens the experiment that a plan asks for.
 
+    Args:
+        sdk: The SDK.
+        plan: What to do.
+        environ: The environment of the process.
+        layer: The session's settings.
+        log_filter: The session's filter on the SDK's log.
+        call: The experiments of the call.
+        asked: When the call asked for its turn to start, by the monotonic clock.
+
     Attributes:
         experiment: The experiment that was started; None before, and without `start`.
         mode: Whether it is sent, written to an archive, or disabled.
@@ -46,6 +55,7 @@ class Opening:
         layer: SettingsLayer,
         log_filter: SDKLogFilter,
         call: Call,
+        asked: float,
     ) -> None:
         self.experiment: Experiment | None = None
         self.mode: Mode = "online"
@@ -57,6 +67,7 @@ class Opening:
         self._layer = layer
         self._log_filter = log_filter
         self._call = call
+        self._asked = asked
 
     def open(self) -> None:
         """Put the settings in force, log in and start, as far as the mode needs it."""
@@ -83,7 +94,7 @@ class Opening:
                 wants_check = False
             if plan.start and not self._has_key(arguments):
                 self.mode = "offline"
-        starter = Starter(self._sdk, plan, self.mode, self._layer, self._log_filter, self._call)
+        starter = Starter(self._sdk, plan, self.mode, self._layer, self._log_filter, self._call, self._asked)
         self.experiment = starter.start(check if wants_check else None)
         self.mode, self.cause = starter.mode, starter.cause
         for name in impatient:

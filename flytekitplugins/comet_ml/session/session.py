@@ -118,6 +118,7 @@ class Session:
         await beside_the_loop(lambda: self.__exit__(kind, error, traceback))
 
     def _begin(self) -> None:
+        asked = time.monotonic()
         with _starting(), ExitStack() as undo:
             self._life.starting()
             self._termination = undo.enter_context(
@@ -139,7 +140,7 @@ class Session:
             self._context = contextvars.copy_context()
             self._end = End(self._sdk, self._call, self._plan, self._archives, self._log_filter, self._life)
             undo.callback(self._finish)
-            opening = Opening(self._sdk, self._plan, self._environ, self._layer, self._log_filter, self._call)
+            opening = Opening(self._sdk, self._plan, self._environ, self._layer, self._log_filter, self._call, asked)
             self._call.url_of = opening.url_of
             try:
                 opening.open()

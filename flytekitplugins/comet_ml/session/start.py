@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from ..archives.own_directory import elsewhere
@@ -26,8 +28,29 @@ SECONDS_TO_START = 15.0
 """What login and start may take together, by the clock; a server that needs longer is away."""
 
 
+@dataclass
+class _LastOutage:
+    """The last time that a server was found to be away, for the calls that waited for their turn meanwhile."""
+
+    server: str = ""
+    found: float = 0.0
+    cause: BaseException | None = None
+
+
+_last_outage = _LastOutage()
+
+
 class Starter:
     """Starts the experiment that a plan asks for.
+
+    Args:
+        sdk: The SDK.
+        plan: What to do.
+        mode: Whether the experiment is to be sent, written to an archive, or disabled.
+        layer: The session's settings.
+        log_filter: The session's filter on the SDK's log.
+        call: The experiments of the call.
+        asked: When the call asked for its turn to start, by the monotonic clock.
 
     Attributes:
         mode: Whether the experiment is sent, written to an archive, or disabled; as asked for until it is started.
@@ -35,7 +58,14 @@ class Starter:
     """
 
     def __init__(
-        self, sdk: CometSDK, plan: SessionPlan, mode: Mode, layer: SettingsLayer, log_filter: SDKLogFilter, call: Call
+        self,
+        sdk: CometSDK,
+        plan: SessionPlan,
+        mode: Mode,
+        layer: SettingsLayer,
+        log_filter: SDKLogFilter,
+        call: Call,
+        asked: float,
     ) -> None:
         self.mode = mode
         self.cause: BaseException | None = None
@@ -45,6 +75,7 @@ class Starter:
         self._layer = layer
         self._log_filter = log_filter
         self._call = call
+        self._asked = asked
         self._directory: str | None = None
 
     def start(self, log_in: Callable[[], list[BaseException]] | None) -> Experiment | None:
@@ -63,12 +94,17 @@ class Starter:
         """
         if self.mode != "online" or (log_in is None and not self._plan.start):
             return self._started_without_server() if self._plan.start else None
+        server = server_of(self._sdk, self._plan.host)
+        if _last_outage.server == server and _last_outage.found > self._asked and _last_outage.cause is not None:
+            # While this call waited, another one has asked, for as long as a call may.
+            return self._unavailable(_last_outage.cause) if self._plan.start else None
         attempt = _Attempt(self, log_in)
         # What a mock does takes no time, and people's mocks look at the thread.
         experiment = attempt.run_here() if not self._sdk.is_real else attempt.run(Deadline(SECONDS_TO_START))
         if attempt.cause is None:
             self._adopt(experiment)
             return experiment
+        _last_outage.server, _last_outage.found, _last_outage.cause = server, time.monotonic(), attempt.cause
         return self._unavailable(attempt.cause) if self._plan.start else None
 
     def _adopt(self, experiment: Experiment | None) -> None:
