@@ -95,9 +95,14 @@ def described(error: BaseException, masked: Callable[[str], str] = str) -> Descr
     )
 
 
+def is_a(value: object, kind: type) -> bool:
+    """Whether something is of a class, by its real one: `isinstance` asks the object too, which can raise."""
+    return issubclass(type(value), kind)
+
+
 def is_exception(value: object) -> bool:
-    """Whether something is an exception, by its real class: `isinstance` asks the object too, which can raise."""
-    return issubclass(type(value), BaseException)
+    """Whether something is an exception, by its real class."""
+    return is_a(value, BaseException)
 
 
 def behind(error: BaseException) -> list[BaseException]:

@@ -55,6 +55,49 @@ def test_an_exception_that_cannot_be_searched_is_raised_and_everything_is_put_ba
     assert comet.only_experiment.others["flyte_error_type"] == type(error).__name__
 
 
+def trap(self: object, *args: object) -> Any:
+    raise SystemExit(0)
+
+
+OF_ANY_MAKE: dict[str, type[BaseException]] = {
+    name: type("OfAnyMakeError", bases, {each: value})
+    for name, bases, each, value in [
+        ("its class raises", (Exception,), "__class__", property(trap)),
+        ("its class lies", (Exception,), "__class__", property(lambda self: KeyboardInterrupt)),
+        ("its cause raises", (Exception,), "__cause__", property(trap)),
+        ("its context raises", (Exception,), "__context__", property(trap)),
+        ("its traceback raises", (Exception,), "__traceback__", property(trap)),
+        ("its traceback is a text", (Exception,), "__traceback__", property(lambda self: "here")),
+        ("its attributes raise", (Exception,), "__getattribute__", trap),
+        ("it cannot be compared", (Exception,), "__eq__", trap),
+        ("it is not true", (Exception,), "__bool__", trap),
+        ("its status raises", (SystemExit,), "code", property(trap)),
+        ("its status is success", (ValueError,), "code", 0),
+    ]
+}
+
+
+@pytest.mark.parametrize("kind", OF_ANY_MAKE)
+def test_an_exception_of_any_make_is_passed_on_and_shown_as_a_failure(
+    comet: CometServer, in_pod: InPod, kind: str
+) -> None:
+    error, caught = OF_ANY_MAKE[kind](3), list[BaseException]()
+
+    def train() -> None:
+        comet_ml.get_running_experiment().log_metric("loss", 1)
+        raise error
+
+    with in_pod():
+        try:
+            track(host=comet.url)(train)()
+        except BaseException as raised:
+            caught.append(raised)
+    assert [id(each) for each in caught] == [id(error)]
+    assert comet.only_experiment.states[-1] == "crashed"
+    assert comet.only_experiment.others["flyte_error_type"] == "OfAnyMakeError"
+    assert [value for _, value in comet.only_experiment.metrics["loss"]] == [1]
+
+
 @pytest.mark.parametrize("kind", ["note", "group", "argument"])
 def test_the_api_key_is_masked_wherever_it_is_in_an_exception(comet: CometServer, in_pod: InPod, kind: str) -> None:
     if sys.version_info < (3, 11) and kind in ("note", "group"):

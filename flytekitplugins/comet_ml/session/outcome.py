@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
+from typing import Any
 
-from ..foreign_text import described
+from ..foreign_text import described, is_a
 from ..names import (
     FLYTE_ERROR_MESSAGE,
     FLYTE_ERROR_TYPE,
@@ -27,13 +28,19 @@ from .plan import SessionPlan
 _NONE = "-"
 """What takes the place of an earlier attempt's error: an Other can be replaced, and not taken away."""
 
+_EXIT_STATUS: Any = SystemExit.__dict__["code"]
+
 
 def outcome_of(error: BaseException | None) -> Outcome:
     """How a task ended that raised this, or nothing; `sys.exit()` and `sys.exit(0)` are no failure."""
-    if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
+    if error is None or (is_a(error, SystemExit) and _is_success(_EXIT_STATUS.__get__(error))):
         return Outcome("finished")
     # A sibling has failed, or somebody has stopped it.
-    return Outcome("terminated" if isinstance(error, asyncio.CancelledError) else "failed", error)
+    return Outcome("terminated" if is_a(error, asyncio.CancelledError) else "failed", error)
+
+
+def _is_success(status: Any) -> bool:
+    return status is None or (is_a(status, int) and not int.__bool__(status))
 
 
 class Report:

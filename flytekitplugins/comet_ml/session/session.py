@@ -89,13 +89,15 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         with uninterrupted(SECONDS_TO_ACT, self._terminate) as self._interrupt:
-            scrub(error, self._log_filter.secrets)
             if os.getpid() != self._process:
                 # A child that the body has forked leaves it, by sys.exit() perhaps; the experiment is its parent's.
+                scrub(error, self._log_filter.secrets)
                 return
-            explained = self._termination.explains(error, self._interrupt.handler)
-            self._outcome = outcome_of(error) if not explained else Outcome("terminated")
-            self._undo.close()
+            with self._undo, guarded("It is not known how this task ended", self._masked):
+                self._outcome = Outcome("failed", error) if error is not None else Outcome("finished")
+                scrub(error, self._log_filter.secrets)
+                explained = self._termination.explains(error, self._interrupt.handler)
+                self._outcome = outcome_of(error) if not explained else Outcome("terminated")
 
     def returned(self, value: Any) -> None:
         """Log what the body returned, if the plan says so.

@@ -270,10 +270,10 @@ class _Attempt:
             experiment = self._started()
         except CometTrackingError as error:
             # The frames that it comes from have the API key in their variables, which some tools show.
-            refused = error.with_traceback(None)
+            refused = BaseException.with_traceback(error, None)
         except BaseException as error:
             # Whatever the SDK raises here is no fault of the task.
-            cause = error.with_traceback(None)
+            cause = BaseException.with_traceback(error, None)
         with self._lock:
             self._experiment, self.cause, self._refused = experiment, self.cause or cause, refused
             self._finished, late = True, self._left_behind

@@ -7,11 +7,13 @@ import inspect
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from traceback import walk_tb
 from types import CodeType
 from typing import Any
 
+from ..foreign_text import all_behind, is_a, traceback_of
 from ..log import logger
 
 SECONDS_TO_ACT = 8.0
@@ -81,7 +83,7 @@ class Termination:
         self.catch_up()
         if self.dying or error is None:
             return self.dying
-        if isinstance(error, KeyboardInterrupt) or (self.received and not isinstance(error, Exception)):
+        if is_a(error, KeyboardInterrupt) or (self.received and not is_a(error, Exception)):
             return True
         return _was_raised_in([*self._handlers, interrupt_handler], error)
 
@@ -164,19 +166,4 @@ def _code_of(handler: Any) -> CodeType | None:
 def _was_raised_in(handlers: Iterable[Any], error: BaseException) -> bool:
     """Whether a frame of one of some handlers is among those that an exception, or what it came of, has passed."""
     codes = {_code_of(handler) for handler in handlers if callable(handler)}
-    return any(passed in codes for each in _chain(error) for passed in _passed(each))
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-def _passed(error: BaseException) -> Iterator[CodeType]:
-    traceback = error.__traceback__
-    while traceback is not None:
-        yield traceback.tb_frame.f_code
-        traceback = traceback.tb_next
+    return any(frame.f_code in codes for each in all_behind(error) for frame, _ in walk_tb(traceback_of(each)))
