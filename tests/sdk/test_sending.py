@@ -207,15 +207,65 @@ def test_a_value_that_falls_out_of_the_sdk_s_batch_is_in_an_archive(laptop: Come
     assert archived(tmp_path / "work", "loss") == 1
 
 
-def test_a_page_of_a_proxy_is_no_delivery(laptop: CometServer, tmp_path: Path) -> None:
+PAGE = b"<html>Please log in</html>"
+
+
+# As an answer to some requests, what has `None` here can be Comet's own, if Comet is there.
+NOT_COMETS = [
+    (200, PAGE, "metric"),
+    (201, PAGE, "metric"),
+    (200, b"", None),
+    (200, None, "metric"),
+    (200, [], "metric"),
+    (204, b"", "metric"),
+    (200, {"login": "required"}, None),
+    (200, {"code": 503, "msg": "failed"}, "metric"),
+    (302, "/login", "metric"),
+    (303, "/login", "metric"),
+    (307, "/login", "metric"),
+    (304, "", "metric"),
+]
+CASES = [(status, answer, part) for status, answer, some in NOT_COMETS for part in dict.fromkeys(["", some or ""])]
+COMMON = [(200, PAGE, ""), (200, {"login": "required"}, ""), (303, "/login", "metric")]
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "part"),
+    [pytest.param(*case, marks=() if case in COMMON else pytest.mark.slow) for case in CASES],
+    ids=lambda value: str(value)[:20] or "everything",
+)
+def test_what_is_no_answer_of_comet_s_is_no_delivery(
+    laptop: CometServer, tmp_path: Path, status: int, answer: Any, part: str
+) -> None:
+    def from_elsewhere(request: Request) -> Answer | None:
+        if request.path == "/login":
+            return 200, PAGE
+        return (status, answer) if part in request.path else None
+
     @track()
     def body() -> None:
-        laptop.faults.append(lambda request: (200, b"<html>Please log in</html>"))
+        laptop.faults.append(from_elsewhere)
         for step in range(50):
             comet_ml.get_running_experiment().log_metric("loss", step, step=step)
 
     body()
     assert archived(tmp_path / "work", "loss") == 50
+    laptop.faults.clear()
+
+
+@pytest.mark.parametrize("answer", [b"", {}, {"msg": "added"}, {"code": 200}, {"new": "form"}])
+def test_what_comet_may_say_is_a_delivery(laptop: CometServer, tmp_path: Path, answer: object) -> None:
+    def said(request: Request) -> Answer | None:
+        return (200, answer) if "metric" in request.path or "log-other" in request.path else None
+
+    @track()
+    def body() -> None:
+        laptop.faults.append(said)
+        comet_ml.get_running_experiment().log_metric("loss", 1)
+
+    body()
+    assert not (tmp_path / "work" / ".cometml-runs").exists()
+    assert "/clientlib/batch/logger/experiment/metric" in [request.path for request in laptop.requests]
 
 
 def test_a_parameter_that_is_logged_again_and_again_leaves_no_archive(laptop: CometServer, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The SDK's HTTP sessions: what counts as an answer of Comet, and where a request may go.
+"""The SDK's HTTP sessions: each is watched, and which failures the SDK may report to Comet's own service.
 
 All requests of the SDK go through sessions that one function makes. Each gets a hook on its answers (`requests`' public
 `hooks`), which sees every answer before the SDK does.
@@ -6,21 +6,11 @@ All requests of the SDK go through sessions that one function makes. Each gets a
 
 from __future__ import annotations
 
-import json
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
 
-from . import in_memory, redirects
-
-_PATHS = ("/clientlib/", "/api/rest/")
-_DOWNLOADS = ("asset", "artifact", "download", "model", "image", "output", "code", "symlink")
-"""Parts of the paths whose answers are people's own files."""
-
-
-class NotCometError(requests.ConnectionError):
-    """Something between us and Comet has answered in its place. For the SDK, the connection is lost."""
+from . import answers, in_memory, redirects
 
 
 def checked_session(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> requests.Session:
@@ -28,36 +18,8 @@ def checked_session(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: 
     session: requests.Session = wrapped(*args, **kwargs)
     in_memory.mount(session)
     redirects.stay(session)
-    session.hooks["response"].append(check_answer)
+    session.hooks["response"].append(answers.check_answer)
     return session
-
-
-def check_answer(response: requests.Response, *args: Any, **kwargs: Any) -> None:
-    """Refuse an answer that cannot be Comet's.
-
-    A proxy or a captive portal answers 200 with a page of its own; the SDK would take that for delivered.
-
-    Raises:
-        NotCometError: With the server that has answered.
-    """
-    request = response.request
-    asked = urlsplit(request.url or "")
-    fetches = request.method == "GET" and any(part in asked.path for part in _DOWNLOADS)
-    if not response.ok or response.is_redirect or fetches or not any(path in asked.path for path in _PATHS):
-        return
-    if response.content and not _is_json(response):
-        raise NotCometError(
-            f"{asked.scheme}://{asked.netloc} has answered with something that is not Comet's: a page of a proxy?",
-            request=request,
-        )
-
-
-def _is_json(response: requests.Response) -> bool:
-    try:
-        json.loads(response.content)
-    except ValueError:
-        return False
-    return True
 
 
 def report(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

@@ -89,7 +89,7 @@ class _InMemory(requests.adapters.HTTPAdapter):
         status, content = self._answer(_read(request))
         response = requests.Response()
         response.status_code = status
-        response.request, response.url = request, str(request.url)
+        response.request, response.url, response.connection = request, str(request.url), self
         as_bytes = isinstance(content, bytes)
         response.headers["Content-Type"] = "application/octet-stream" if as_bytes else "application/json"
         response.encoding = None if as_bytes else "utf-8"

@@ -16,7 +16,10 @@ from urllib.parse import unquote, urljoin, urlsplit
 import requests
 
 from ..foreign_text import printable
+from . import answers
 
+_ONLY_READ = (301, 302, 303)
+"""What `requests` follows without what was to be written, as browsers do."""
 _PORTS = {"http": 80, "https": 443}
 _FILES = ("/experiment/asset/get-asset", "/experiment/model/download", "/registry-model/item/download")
 _FOR_ANYBODY = ("accept", "accept-encoding", "connection", "range", "user-agent")
@@ -61,12 +64,26 @@ def _check(session: requests.Session, response: Any) -> None:
         return
     asked = str(response.request.url)
     target = urljoin(asked, target)
-    if _is_same_server(asked, target) or _is_file_elsewhere(response.request, target):
+    if _is_same_server(asked, target):
+        _check_within(response, asked, target)
+        return
+    if _is_file_elsewhere(response.request, target):
         return
     raise requests.ConnectionError(
         f"{_server(asked)} answers with a redirect to {_server(target)}, which is not followed: the API key goes to no "
         "other server. If that one is meant, name it as `host`"
     )
+
+
+def _check_within(response: Any, asked: str, target: str) -> None:
+    """Refuse a redirect to a page of the same server: Comet has not taken what was sent.
+
+    Raises:
+        NotCometError: With the server.
+    """
+    writes = response.request.method not in ("GET", "HEAD")
+    if (writes and response.status_code in _ONLY_READ) or not answers.is_comet_s_own(asked, target):
+        raise answers.NotCometError(f"{_server(asked)} answers with a redirect to a page of its own: a login?")
 
 
 def _is_file_elsewhere(request: Any, target: str) -> bool:
