@@ -6,13 +6,13 @@ All requests of the SDK go through sessions that one function makes. Each gets a
 
 from __future__ import annotations
 
-import json
-from typing import Any
+import threading
 from urllib.parse import urlsplit
 
 import requests
 
 from . import in_memory, redirects
+from .protocols import Arguments, Keywords, Wrapped
 
 _PATHS = ("/clientlib/", "/api/rest/")
 _DOWNLOADS = ("asset", "artifact", "download", "model", "image", "output", "code", "symlink")
@@ -23,7 +23,7 @@ class NotCometError(requests.ConnectionError):
     """Something between us and Comet has answered in its place. For the SDK, the connection is lost."""
 
 
-def checked_session(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> requests.Session:
+def checked_session(wrapped: Wrapped, instance: None, args: Arguments, kwargs: Keywords) -> requests.Session:
     """Make a session that takes no answer for Comet's that is none, and follows no redirect to another server."""
     session: requests.Session = wrapped(*args, **kwargs)
     in_memory.mount(session)
@@ -32,7 +32,7 @@ def checked_session(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: 
     return session
 
 
-def check_answer(response: requests.Response, *args: Any, **kwargs: Any) -> None:
+def check_answer(response: requests.Response, *args: object, **kwargs: object) -> None:
     """Refuse an answer that cannot be Comet's.
 
     A proxy or a captive portal answers 200 with a page of its own; the SDK would take that for delivered.
@@ -45,36 +45,30 @@ def check_answer(response: requests.Response, *args: Any, **kwargs: Any) -> None
     fetches = request.method == "GET" and any(part in asked.path for part in _DOWNLOADS)
     if not response.ok or response.is_redirect or fetches or not any(path in asked.path for path in _PATHS):
         return
-    if response.content and not _is_json(response):
+    try:
+        if response.content:
+            response.json()
+    except requests.JSONDecodeError:
         raise NotCometError(
             f"{asked.scheme}://{asked.netloc} has answered with something that is not Comet's: a page of a proxy?",
             request=request,
-        )
+        ) from None
 
 
-def _is_json(response: requests.Response) -> bool:
-    try:
-        json.loads(response.content)
-    except ValueError:
-        return False
-    return True
-
-
-def report(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+def report(wrapped: Wrapped, instance: object, args: Arguments, kwargs: Keywords) -> None:
     """Let the SDK report its failures to Comet, unless an experiment of this process is on a server of the user's.
 
     The SDK does not while the settings name that server. But an upload can fail later, when they are again those of
     the process: the report, with the API key in it, would go to Comet's own service.
     """
-    if not _own_server:
+    if not _own_server.is_set():
         wrapped(*args, **kwargs)
 
 
 def keep_reports_home() -> None:
     """Report nothing to Comet's own service from now on: an experiment of this process is on another server."""
-    if not _own_server:
-        _own_server.append(True)
+    _own_server.set()
 
 
 # For good: there is no telling when the last upload has failed.
-_own_server: list[bool] = []
+_own_server = threading.Event()

@@ -30,19 +30,21 @@ def stay(session: requests.Session) -> None:
     """
     follow, rebuild = session.resolve_redirects, session.rebuild_auth
 
-    def resolve_redirects(response: Any, request: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
-        if kwargs.get("yield_requests"):
-            # Nobody follows: the SDK asks where to.
-            yield from follow(response, request, *args, **kwargs)
-            return
-        _check(session, response)
+    def resolve_redirects(
+        response: requests.Response, request: requests.PreparedRequest, *args: Any, **kwargs: Any
+    ) -> Iterator[Any]:
+        # Where requests are yielded, nobody follows: the SDK asks where to.
+        followed = not kwargs.get("yield_requests")
+        if followed:
+            _check(session, response)
         for answer in follow(response, request, *args, **kwargs):
             yield answer
-            _check(session, answer)
+            if followed:
+                _check(session, answer)
 
-    def rebuild_auth(request: Any, response: Any) -> None:
+    def rebuild_auth(request: requests.PreparedRequest, response: requests.Response) -> None:
         rebuild(request, response)
-        if not _is_same_server(response.request.url, request.url):
+        if not _is_same_server(str(response.request.url), str(request.url)):
             for name in [name for name in request.headers if name.lower() not in _FOR_ANYBODY]:
                 del request.headers[name]
 
@@ -50,7 +52,7 @@ def stay(session: requests.Session) -> None:
     session.rebuild_auth = rebuild_auth  # type: ignore[assignment, method-assign]
 
 
-def _check(session: requests.Session, response: Any) -> None:
+def _check(session: requests.Session, response: requests.Response) -> None:
     """Refuse a redirect that must not be followed.
 
     Raises:
@@ -69,8 +71,8 @@ def _check(session: requests.Session, response: Any) -> None:
     )
 
 
-def _is_file_elsewhere(request: Any, target: str) -> bool:
-    asked, key = urlsplit(request.url), request.headers.get(_KEY_HEADER)
+def _is_file_elsewhere(request: requests.PreparedRequest, target: str) -> bool:
+    asked, key = urlsplit(str(request.url)), str(request.headers.get(_KEY_HEADER, ""))
     if request.method != "GET" or not asked.path.endswith(_FILES) or (key and key in unquote(target)):
         return False
     return urlsplit(target).scheme in ("https", asked.scheme)
