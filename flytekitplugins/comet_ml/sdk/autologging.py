@@ -1,12 +1,12 @@
 """Loading the Comet SDK when it is needed, with its automatic logging whatever was imported before.
 
-The SDK takes about half as long to load as flytekit, which a process that only registers tasks need not spend. It can
-log a framework (scikit-learn, torch, XGBoost...) automatically if it has put its hooks on it, which it does while the
-framework is imported. A framework that was there before the SDK gets its hooks as soon as the SDK is loaded.
+The SDK takes about half as long to load as flytekit, and a process that only registers tasks does not need it. The SDK
+logs a framework (scikit-learn, torch, XGBoost...) automatically if it has put its hooks on it, and it does that while
+the framework is imported. A framework that was imported before the SDK gets its hooks as soon as the SDK is loaded.
 
-That cannot reach everything: a function of a framework (`xgboost.train`, `mlflow.log_metric`) that somebody has kept
-elsewhere than under a module's name (in a class, a closure, a default argument, a list), and what was called before.
-Methods (`fit`, `backward`) are always reached. Who needs the rest imports `comet_ml` first.
+That reaches every method (`fit`, `backward`). It does not reach a function (`xgboost.train`, `mlflow.log_metric`) that
+somebody has kept elsewhere than under a module's name: in a class, a closure, a default argument, a list. Whoever needs
+such a function logged imports `comet_ml` first.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ _F = TypeVar("_F", bound=Callable[..., object])
 
 
 class Call:
-    """A tracked call, as far as the SDK is concerned.
+    """What the SDK has to do with a tracked call.
 
     Attributes:
         before: The experiment that was running in the process before the call.
@@ -122,12 +122,12 @@ calls: list[Call] = []
 """All tracked calls that run, in the order in which they began."""
 
 direct: ContextVar[bool] = ContextVar("direct_use_of_the_sdk", default=False)
-"""Whether this plugin itself uses the SDK, whose functions do then what they do without us."""
+"""Whether this plugin itself uses the SDK: its functions then do what they do without us."""
 
 
 def nearest() -> Call | None:
-    """The context's call; in a context without one, as in a thread that a call started, the newest."""
-    # The settings in force there, the experiment's key among them, are the newest call's too.
+    """The call of the context. A context without one, such as a thread that a call started, has the newest call."""
+    # The settings that are in force there, with the experiment's key, are those of the newest call, too.
     return current.get() or next(reversed(calls), None)
 
 

@@ -1,8 +1,8 @@
 """What the SDK prints on the console: in a tracked call, only what helps.
 
-The SDK says in 30 lines of INFO what it does, and in some warnings what is not so in a tracked call. Its console
-handler shows none of that while a tracked call runs. Every other handler still has all of it: the SDK's log file
-(`COMET_LOGGING_FILE`), and handlers of the user's. So does the console, where the user has set `COMET_LOGGING_CONSOLE`.
+The SDK says what it does in 30 lines of INFO, and some of its warnings are wrong in a tracked call. Its console handler
+shows none of these while a tracked call runs. Every other handler still has all of it: the SDK's log file
+(`COMET_LOGGING_FILE`), and handlers of the user's. The console has, too, if the user has set `COMET_LOGGING_CONSOLE`.
 """
 
 from __future__ import annotations

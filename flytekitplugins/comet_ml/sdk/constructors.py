@@ -1,7 +1,7 @@
 """Opening an experiment in a tracked call: `start`, `Experiment` and `ExistingExperiment`.
 
-What asks for nothing else gets the call's own experiment. What asks for another one opens it beside that, and both
-live. In a process that is not to track (a rank other than the primary one) whatever is opened is disabled.
+Who asks for no other experiment gets the task's own. Who asks for another one gets it beside the task's, and both live.
+In a process that does not track (a rank other than the primary one), every experiment is disabled.
 """
 
 from __future__ import annotations
@@ -65,49 +65,36 @@ def start(call: Call, wrapped: Wrapped, instance: None, args: Arguments, kwargs:
 
 @in_body
 def experiment(call: Call, wrapped: Wrapped, instance: Experiment, args: Arguments, kwargs: Keywords) -> None:
-    """What `Experiment(...)` and `ExistingExperiment(...)` do in a tracked call."""
+    """What `Experiment(...)`, `ExistingExperiment(...)` and `OfflineExperiment(...)` do in a tracked call."""
     import comet_ml
 
     given = _given(wrapped, args, kwargs)
     existing = "previous_experiment" in parameters_of(wrapped)
+    offline = isinstance(instance, comet_ml.OfflineExperiment)
     # ExistingExperiment comes by here again, through the constructor of its base.
     again = isinstance(instance, comet_ml.ExistingExperiment) and not existing
     key = given.get("experiment_key") or given.get("previous_experiment")
+    is_first = call.running is None and not call.closed
     with within(call):
-        if again or given.get("disabled"):
+        if again or given.get("disabled") or (offline and is_first):
             wrapped(*args, **kwargs)
-        elif call.closed:
+            return
+        if call.closed:
             kept = {name: value for name, value in given.items() if name in ("project_name", "workspace")}
             wrapped(**kept, **({"previous_experiment": _NOBODY} if existing else {}), disabled=True)
-        elif call.running is None and not existing:
+            return
+        if is_first and not existing:
             _first(call, wrapped, instance, given)
-        elif call.running is None:
+        elif is_first:
             wrapped(**given)
-            call.on_made(instance)
-        elif _is_another(call, {**given, "experiment_key": key}) or given.get("step_copy") is not None:
+        elif offline or _is_another(call, {**given, "experiment_key": key}) or given.get("step_copy") is not None:
             with call.set_aside():
-                wrapped(**({"experiment_key": uuid.uuid4().hex, **given} if key is None and not existing else given))
-                call.on_made(instance)
-        elif call.is_at_work and _alias(instance, call.running):
+                wrapped(**(given if existing or key is not None else {**given, "experiment_key": uuid.uuid4().hex}))
+        elif call.running is not None and call.is_at_work and _alias(instance, call.running):
             importlib.import_module("comet_ml.config").set_global_experiment(instance)
+            return
         else:
             wrapped(**(given if existing else _with_a_key(call, given)))
-            call.on_made(instance)
-
-
-@in_body
-def offline_experiment(call: Call, wrapped: Wrapped, instance: Experiment, args: Arguments, kwargs: Keywords) -> None:
-    """What `OfflineExperiment(...)` does in a tracked call: it is one beside the task's, which has the key in force."""
-    if call.running is None and not call.closed:
-        wrapped(*args, **kwargs)
-        return
-    given = _given(wrapped, args, kwargs)
-    if call.closed:
-        given["disabled"] = True
-    elif given.get("experiment_key") is None:
-        given["experiment_key"] = uuid.uuid4().hex
-    with within(call), call.set_aside():
-        wrapped(**given)
         call.on_made(instance)
 
 
@@ -122,7 +109,6 @@ def _first(call: Call, wrapped: Wrapped, instance: Experiment, given: Keywords) 
         instance.set_name(defaults["name"])
     if defaults.get("tags"):
         instance.add_tags(list(defaults["tags"]))
-    call.on_made(instance)
 
 
 def _made(call: Call, experiment: Experiment) -> Experiment:
@@ -133,8 +119,8 @@ def _made(call: Call, experiment: Experiment) -> Experiment:
 def _with_a_key(call: Call, given: Keywords) -> Keywords:
     """Arguments of `Experiment` with the key that is meant.
 
-    In a forked child that is the task's: it has none of the threads that send. Otherwise, a constructor that names no
-    key makes a new experiment, as it does without us: the task's key, which is in force, belongs to the task's own.
+    A forked child has none of the threads that send for the task's experiment, and so makes that anew. Elsewhere a
+    constructor that names no key makes a new experiment, as it does without us: the task's key is the task's own.
     """
     own, key = call.identity.get("experiment_key"), given.get("experiment_key")
     if key is None:
@@ -162,7 +148,7 @@ def _is_another(call: Call, given: Keywords) -> bool:
 
 
 def take_over(experiment: Experiment, name: object, tags: Iterable[str] | None = None) -> None:
-    """Give an experiment the name and tags that somebody asked for when he joined it."""
+    """Give an experiment the name and the tags that were asked for where it was joined."""
     call = nearest()
     # The decorator's name comes before anybody else's.
     named = call is not None and experiment is call.own and call.first_arguments.get("name")

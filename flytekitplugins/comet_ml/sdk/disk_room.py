@@ -1,8 +1,8 @@
 """How much of the disk the SDK's files may take: the task needs the rest.
 
-What is logged offline stays on the disk until the task ends, twice while its archive is written; an online experiment
-keeps a copy of everything besides. So a message is written only if that leaves as much room as there is taken, which
-the archive needs, and a reserve for the task beyond that.
+What is logged offline stays on the disk until the task ends, and is there twice while its archive is written. An online
+experiment keeps a copy of everything. So a message is written only if enough room stays: as much as the experiment has
+taken, because its archive needs that once more, and a reserve for the task.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from comet_ml.streamer.handlers.offline_handler import OfflineMessageHandler
 
 RESERVE = 64 * 2**20
-"""Bytes that are left to the task: what Flyte writes at its end, which is outputs, deck and error, is a few megabytes,
-and the task's own last files fit besides. Of a disk that is smaller than two reserves, one half is left."""
+"""Bytes that are left to the task. Flyte writes a few megabytes at its end (outputs, deck, error), and the task may
+write files of its own. Of a disk that is smaller than two reserves, one half is left."""
 
 _MESSAGES_WITHOUT_A_LOOK = 50
-"""A metric is a third of a kilobyte: so many of them are nothing beside the smallest reserve."""
+"""A metric takes a third of a kilobyte: so many of them take little of the smallest reserve."""
 
 _SMALL = ("metric_msg", "parameter_msg", "log_other")
 
@@ -51,14 +51,14 @@ class Room:
         self.lost: Counter[str] = Counter()
         self._directory = str(writer.tmp_dir)
         self._messages = os.path.join(self._directory, MESSAGES)
-        # Where a copy of what is sent is written, and not what is offline.
+        # Of what is sent as well; it is only needed if the server goes away.
         self._is_copy = writer.fallback_mode
         self._files = 0
         self._unseen = 0
         self._is_full = False
 
     def admits(self, message: BaseMessage) -> bool:
-        """Whether a message may be written. If not, it is counted, and the first one is told of."""
+        """Whether a message may be written. If not, it is counted, and the log has the first one."""
         if self._fits(message.type, size_of_file(message)):
             return True
         if not self.lost:
@@ -97,7 +97,7 @@ def has_room(directory: str, size: int, *, taken: int = 0) -> bool:
     Args:
         directory: Where.
         size: How many bytes.
-        taken: How many there are of the same experiment, which its archive needs once more.
+        taken: How many the experiment has written already: its archive needs them once more.
     """
     try:
         return shutil.disk_usage(directory).free >= reserve(directory) + taken + 2 * size
@@ -114,7 +114,7 @@ def write(wrapped: Wrapped, instance: OfflineMessageHandler, args: Arguments, kw
     path, is_temporary = getattr(message, "file_path", None), getattr(message, "clean", False)
     if _rooms.setdefault(instance, Room(instance)).admits(message):
         if path is not None and instance.fallback_mode and not is_temporary:
-            # The SDK would copy only files that it is going to remove, and put an empty one in place of another.
+            # The SDK copies only files that it is going to remove, and puts an empty file in the place of others.
             message = copy.copy(message)
             message.clean = True
         return wrapped(message, *args[1:], **kwargs)
@@ -125,7 +125,7 @@ def write(wrapped: Wrapped, instance: OfflineMessageHandler, args: Arguments, kw
 
 
 def log_asset(wrapped: Wrapped, instance: Experiment, args: Arguments, kwargs: Keywords) -> object:
-    """Log an asset, which the SDK copies first; without the copy if there is no room. A full disk fails no body."""
+    """Log an asset. The SDK copies it first, but not if there is no room. A full disk fails no body."""
     asset = args[0] if args else None
     if not calls or asset is None:
         return wrapped(*args, **kwargs)

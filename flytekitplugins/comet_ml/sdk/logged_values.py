@@ -90,9 +90,12 @@ def _name_in(metrics: Mapping[str, object], name: str, framework: object) -> str
 
 def last_metrics(experiment: object) -> dict[str, object]:
     """The last value of each metric that was logged in this process, but for those of the system."""
-    metrics = getattr(experiment, "metrics", None)
-    found = dict(metrics) if isinstance(metrics, Mapping) else {}
-    return {str(name): value for name, value in found.items() if not is_of_the_system(str(name))}
+    return {name: value for name, value in _values(experiment, "metrics").items() if not is_of_the_system(name)}
+
+
+def _values(experiment: object, attribute: str) -> dict[str, object]:
+    values = getattr(experiment, attribute, None)
+    return {str(name): value for name, value in dict(values).items()} if isinstance(values, Mapping) else {}
 
 
 def is_of_the_system(name: str, framework: object = None) -> bool:
@@ -103,9 +106,7 @@ def is_of_the_system(name: str, framework: object = None) -> bool:
 
 def logged_parameters(experiment: object) -> dict[str, object]:
     """The parameters that were logged in this process, but for those by which the SDK keeps count."""
-    parameters = getattr(experiment, "params", None)
-    found = dict(parameters) if isinstance(parameters, Mapping) else {}
-    return {str(name): value for name, value in found.items() if not is_bookkeeping(name)}
+    return {name: value for name, value in _values(experiment, "params").items() if not is_bookkeeping(name)}
 
 
 def is_bookkeeping(name: object) -> bool:

@@ -1,6 +1,6 @@
 """Masking the API key in what holds texts: containers, objects, exceptions.
 
-Values are looked into without running code of their classes, and only so far that it comes to an end.
+No code of a value's class runs for that, and the search stops after a bounded number of values.
 """
 
 from __future__ import annotations
@@ -147,8 +147,8 @@ class _Masking:
             seen.add(id(current))
             if is_exception(current):
                 self.exceptions.append(current)
-                continue
-            waiting += [(part, depth + 1) for part in islice(_parts(current, kind), left)]
+            else:
+                waiting += [(part, depth + 1) for part in islice(_parts(current, kind) or (), left)]
         return False
 
     def _text(self, value: Any, kind: type) -> str | None:
@@ -159,7 +159,7 @@ class _Masking:
             return bytes(value).decode("utf-8", "surrogateescape")
         if is_exception(value):
             return str(described(value)) if self._exceptions_are_texts else None
-        if _is_holder(value, kind):
+        if _parts(value, kind) is not None:
             return None
         # An object of C, which can only say what it holds; and what shows nothing.
         return _words(value) if _shows_what_it_holds(kind) else ""
@@ -195,22 +195,15 @@ class _Masking:
 _SEQUENCES: tuple[Any, ...] = (tuple, list, set, frozenset)
 
 
-def _is_holder(value: object, kind: type) -> bool:
-    if issubclass(kind, (dict, *_SEQUENCES)):
-        return True
-    return _shows_what_it_holds(kind) and next(attributes(value), None) is not None
-
-
-def _parts(value: Any, kind: type) -> Iterator[object]:
-    if issubclass(kind, dict):
-        for name, kept in list(dict.items(value)):
-            yield name
-            yield kept
+def _parts(value: Any, kind: type) -> list[object] | None:
+    """What a value holds; None if it holds nothing that can be looked into."""
+    parts: list[object] = [part for item in dict.items(value) for part in item] if issubclass(kind, dict) else []
     for sequence in _SEQUENCES:
         if issubclass(kind, sequence):
-            yield from list(sequence.__iter__(value))
+            parts += sequence.__iter__(value)
     if _shows_what_it_holds(kind):
-        yield from (kept for kept, _ in attributes(value))
+        parts += (kept for kept, _ in attributes(value))
+    return parts if parts or issubclass(kind, (dict, *_SEQUENCES)) else None
 
 
 def _words(value: object) -> str:

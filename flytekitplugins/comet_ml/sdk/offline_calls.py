@@ -1,7 +1,7 @@
 """Calls that only the server can answer, while it does not: offline, in an outage, or disabled.
 
-A body does not know whether the server is there, nor whether its process is the one that tracks. So what can be kept is
-kept, what only shows or tells something does nothing, and what needs an answer says so.
+A body does not know whether the server is there, or whether its process is the one that tracks. So what can be kept is
+kept. A call that only shows or tells something does nothing. A call that needs an answer raises an error that says so.
 """
 
 from __future__ import annotations
@@ -84,13 +84,13 @@ def add_tags(wrapped: Wrapped, instance: Experiment, args: Arguments, kwargs: Ke
     if _call_of(instance) is None or instance.disabled or is_connected(instance):
         return nothing(wrapped, instance, args, kwargs)
     online = importlib.import_module("comet_ml").Experiment
-    # Only what an offline experiment does as well.
+    # This does no more than an offline experiment does.
     getattr(super(online, instance), _name(wrapped))(*args, **kwargs)
     return None
 
 
 def url(wrapped: Wrapped, instance: Experiment | None, args: Arguments, kwargs: Keywords) -> object:
-    """The address of an experiment; of an offline one, that which it will have."""
+    """The address of an experiment. An offline one has the address that it will have in Comet."""
     # A property's function is called with the object.
     experiment: Experiment = args[0] if instance is None else instance
     call = call_of(experiment) if is_offline(experiment) else None

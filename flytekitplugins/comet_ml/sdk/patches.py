@@ -68,7 +68,7 @@ PATCHES = (
     Patch("comet_ml", "start", constructors.start, "start() opens what the SDK opens"),
     Patch("comet_ml._online", "Experiment.__init__", constructors.experiment, _ENDS_OURS),
     Patch("comet_ml._online", "ExistingExperiment.__init__", constructors.experiment, _ENDS_OURS),
-    Patch("comet_ml.offline", "OfflineExperiment.__init__", constructors.offline_experiment, _ENDS_OURS),
+    Patch("comet_ml.offline", "OfflineExperiment.__init__", constructors.experiment, _ENDS_OURS),
     _of_experiments("flush", waiting.flush, "flush() waits as long as the SDK does"),
     _of_experiments("end", waiting.end, "end() waits as long as the SDK does"),
     Patch(

@@ -1,10 +1,11 @@
 """Redirects: none of the SDK's requests follows one to another server, where its API key would go.
 
-`requests` takes a body with the key in it along (307 and 308), and every header but one. The SDK makes all of its
-sessions in one function; `resolve_redirects` is where a session follows, and `rebuild_auth` is what it asks before.
+`requests` sends every header but one to the new server, and the body with the key in it, too (307 and 308). The SDK
+makes all of its sessions in one function. A session follows a redirect in `resolve_redirects`, and calls `rebuild_auth`
+before it does.
 
-A redirect is refused if it leads to another scheme, host or port. There is one exception: a file that is fetched can
-lie in an object store, to which Comet sends the reader. It is followed, without what is meant for Comet.
+A redirect is refused if it leads to another scheme, host or port. There is one exception: Comet can send who fetches a
+file on to an object store. That redirect is followed without the headers for Comet.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ def deliver_within(experiment: Experiment, seconds: float) -> bool:
     flush = _directly(experiment.flush, experiment, "The Comet experiment %s was not flushed: %s")
     flushed = answer_within(seconds, flush, "comet-ml-flush")
     wait_for_others(online, lambda: deadline)
-    # What is logged meanwhile is not meant.
+    # This is not about what is logged meanwhile.
     return flushed.done() and bool(flushed.result()) and not before & not_arrived(online)
 
 
@@ -58,7 +58,7 @@ def end_within(experiment: Experiment, seconds: float) -> bool:
     hurry(experiment, seconds)
     _leave_system_metrics(experiment)
     if is_offline(experiment) and hasattr(experiment.streamer, "queue_timeout"):
-        # Its thread looks whether it is to stop once it has waited this long for a message.
+        # Its thread waits for a message for so long, and then looks whether it is to stop.
         experiment.streamer.queue_timeout = 0.05
     end = _directly(experiment.end, experiment, "The Comet experiment %s did not end cleanly: %s")
     thread = run_within(seconds, end, "comet-ml-end")
@@ -91,8 +91,8 @@ def _leave_system_metrics(experiment: Experiment) -> None:
 def wait_for_finish(wrapped: Wrapped, instance: OnlineStreamer, args: Arguments, kwargs: Keywords) -> bool:
     """Wait until everything is sent, and say whether Comet has it: if not, the SDK keeps its archive.
 
-    The SDK itself says so if the connection is there. What the server answered with an error, and what fell out of a
-    batch, it has in its own records as not delivered.
+    The SDK itself says that Comet has everything if the connection is there. But messages can have been answered with
+    an error, or have fallen out of a batch: the SDK's list has them.
     """
     if instance not in deadlines:
         return bool(wrapped(*args, **kwargs))
@@ -103,10 +103,10 @@ def wait_for_finish(wrapped: Wrapped, instance: OnlineStreamer, args: Arguments,
 
 
 def send_beside(wrapped: Wrapped, instance: OnlineMessageHandler, args: Arguments, kwargs: Keywords) -> None:
-    """Send an Other beside the others, by the workers that upload files.
+    """Send an Other at the same time as others, with the workers that upload files.
 
-    The SDK sends a request for each Other, one after the other with everything else: a second for what identifies a
-    task, at 100 ms a request. Those of one name are sent in their order.
+    The SDK sends a request for each Other, one after the other. At 100 ms a request, those that identify a task take a
+    second. Others of one name keep their order.
     """
     pool = getattr(getattr(instance, "_file_upload_manager", None), "_executor", None)
     name = getattr(args[0], "key", None) if args else None
@@ -136,7 +136,7 @@ def wait_for_others(online: OnlineStreamer | None, deadline: Callable[[], float]
 
 
 def wake(wrapped: Wrapped, instance: OfflineStreamer, args: Arguments, kwargs: Keywords) -> None:
-    """Stop the thread that writes the archive at once: it waits for a message, and looks around once a second."""
+    """Stop the thread that writes the archive at once, because it waits for a message for up to a second."""
     if calls:
         instance.stop()
     wrapped(*args, **kwargs)

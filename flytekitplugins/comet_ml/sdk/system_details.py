@@ -1,8 +1,8 @@
 """What Comet is told of the command line: as the command of the run, and as parameters.
 
-The first goes out with the system details, whatever `COMET_AUTO_LOG_CLI_ARGUMENTS` says. In a tracked call it is only
-the name of the program. Parameters are those of a command of the user's own: a Flyte command's arguments are Flyte's,
-or the inputs of a workflow, which are logged where they are wanted (`log_inputs`).
+The command is sent with the system details, whatever `COMET_AUTO_LOG_CLI_ARGUMENTS` says. In a tracked call it is only
+the name of the program. Only arguments of a user's own command are parameters: those of a Flyte command are Flyte's, or
+inputs of a workflow, which are logged where they are wanted (`log_inputs`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The SDK's files of what it has not sent yet: they are in the call's own directory, and not in `TMPDIR`.
 
-Bodies clean up what is in `TMPDIR`. What an experiment has there would be gone, without a word: the SDK goes on writing
-to a file that nobody can find any more.
+Bodies clean up what is in `TMPDIR`, and so would remove the files of an experiment. Nobody would notice, because the
+SDK goes on writing to a file that has no name any more.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def in_own_directory(wrapped: Wrapped, instance: None, args: Arguments, kwargs: 
 
 
 def tell_if_gone(call: Call, experiment: Experiment) -> None:
-    """Say it once if somebody has removed what an experiment has on the disk."""
+    """Warn once if somebody has removed what an experiment has on the disk."""
     writer = writer_of(experiment)
     if writer is None or experiment.ended or Path(writer.tmp_dir, MESSAGES).exists():
         return

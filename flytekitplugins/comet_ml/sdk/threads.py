@@ -1,4 +1,4 @@
-"""Steps in daemon threads: the SDK has no bound that holds, and the process does not wait for such a thread."""
+"""Steps in daemon threads, because the SDK has no bound that holds: the process does not wait for these threads."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from .threads import answer_within
 
 @in_body
 def flush(call: Call, wrapped: Wrapped, instance: Experiment, args: Arguments, kwargs: Keywords) -> bool:
-    """Flush an experiment in the body: no longer than the server takes something, and a bounded time beyond that."""
+    """Flush an experiment in the body, for as long as the server takes something and a bounded time after that."""
     owner = call_of(instance)
     if owner is None:
         return bool(wrapped(*args, **kwargs))
@@ -54,7 +54,7 @@ def end(call: Call, wrapped: Wrapped, instance: Experiment, args: Arguments, kwa
 
 
 def _tell_of_late_logs(call: Call, experiment: Experiment) -> None:
-    """Have an experiment that the body has ended say so once, if something is logged to it later: the SDK drops it."""
+    """Warn once if the body logs to an experiment that it has ended: the SDK drops what is logged then."""
 
     def telling(name: str, log: Callable[..., object]) -> Callable[..., object]:
         @functools.wraps(log)
