@@ -24,8 +24,9 @@ def track(**options: Any) -> comet_ml_login:
         lambda: comet_ml.start(project_name="other"),
         lambda: comet_ml.start(experiment_key="b" * 32),
         lambda: comet_ml.Experiment(project_name="other"),
+        lambda: comet_ml.Experiment(project_name="other", experiment_key=None),
     ],
-    ids=["create", "project", "key", "constructor"],
+    ids=["create", "project", "key", "constructor", "constructor without a key"],
 )
 def test_a_second_experiment_does_not_cost_the_first(laptop: CometServer, another: Any) -> None:
     keys: list[str] = []

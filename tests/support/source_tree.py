@@ -56,7 +56,7 @@ def foreign_private_names(file: Path) -> set[str]:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isidentifier()
     }
     # Public, in spite of its name.
-    return {str(name) for name in read | texts if is_private(str(name))} - _ours() - {"_exit", "_fields"}
+    return {str(name) for name in read | texts if is_private(str(name))} - _ours() - {"_exit", "_fields", "_replace"}
 
 
 @functools.cache

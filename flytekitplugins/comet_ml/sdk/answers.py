@@ -59,7 +59,7 @@ def _can_be_delivered(response: requests.Response, path: str, sent: dict[str, An
     answer = _json(response)
     if isinstance(answer, dict):
         code = answer.get("code")
-        failed = isinstance(code, int) and code >= HTTPStatus.INTERNAL_SERVER_ERROR
+        failed = isinstance(code, int) and code >= HTTPStatus.BAD_REQUEST
         return not failed and (not answer or not _OF_COMET.isdisjoint(answer) or _is_there(response, path, sent))
     silent = response.status_code < HTTPStatus.NO_CONTENT or path.endswith(_SILENT)
     return silent and not response.content and _is_there(response, path, sent)

@@ -11,121 +11,113 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TypeVar
 
-from ..option_kinds import (
-    ANYTHING,
-    API_KEY,
-    BOOL,
-    COUNT,
-    LEVEL_SETTING,
-    LIST_SETTING,
-    NUMBER,
-    NUMBER_LIST_SETTING,
-    NUMBER_SETTING,
-    PATH,
-    TEXT,
-    TEXT_SETTING,
-    TEXTS,
-    WHOLE_NUMBER,
-    WHOLE_NUMBER_SETTING,
-    YES_OR_NO_SETTING,
-    ChoiceKind,
-    Kind,
-)
+from .. import option_kinds as kinds
 from ..web_address import SERVER_SETTING
 
-LOGIN_ARGUMENTS: Mapping[str, Kind] = {"anonymous": BOOL, "directory": PATH.or_none, "force": BOOL.or_none}
+_T = TypeVar("_T")
+
+LOGIN_ARGUMENTS: Mapping[str, kinds.Kind] = {
+    "anonymous": kinds.BOOL,
+    "directory": kinds.PATH.or_none,
+    "force": kinds.BOOL.or_none,
+}
 """Arguments of `comet_ml.login` itself; everything else that it takes is a setting."""
 
-START_ARGUMENTS: Mapping[str, Kind] = {
-    "mode": ChoiceKind(choices=("get_or_create", "get", "create"), optional=True),
-    "online": BOOL.or_none,
-    "source": TEXT.or_none,
+START_ARGUMENTS: Mapping[str, kinds.Kind] = {
+    "mode": kinds.ChoiceKind(choices=("get_or_create", "get", "create"), optional=True),
+    "online": kinds.BOOL.or_none,
+    "source": kinds.TEXT.or_none,
 }
 """Arguments of `comet_ml.start` that are not options of the decorator."""
 
-EXPERIMENT_CONFIG_ARGUMENTS: Mapping[str, Kind] = {
-    "auto_histogram_activation_logging": BOOL,
-    "auto_histogram_epoch_rate": COUNT,
-    "auto_histogram_gradient_logging": BOOL,
-    "auto_histogram_tensorboard_logging": BOOL,
-    "auto_histogram_weight_logging": BOOL,
-    "auto_log_co2": BOOL,
-    "auto_metric_logging": BOOL,
-    "auto_metric_step_rate": COUNT,
+EXPERIMENT_CONFIG_ARGUMENTS: Mapping[str, kinds.Kind] = {
+    "auto_histogram_activation_logging": kinds.BOOL,
+    "auto_histogram_epoch_rate": kinds.COUNT,
+    "auto_histogram_gradient_logging": kinds.BOOL,
+    "auto_histogram_tensorboard_logging": kinds.BOOL,
+    "auto_histogram_weight_logging": kinds.BOOL,
+    "auto_log_co2": kinds.BOOL,
+    "auto_metric_logging": kinds.BOOL,
+    "auto_metric_step_rate": kinds.COUNT,
     # Comet's annotation says a text, its documentation these.
-    "auto_output_logging": ChoiceKind(choices=("default", "native", "simple", False), optional=True),
-    "auto_param_logging": BOOL,
-    "disabled": BOOL.or_none,
-    "display_summary_level": WHOLE_NUMBER,
-    "distributed_node_identifier": TEXT.or_none,
-    "log_code": BOOL.or_none,
-    "log_env_cpu": BOOL.or_none,
-    "log_env_details": BOOL.or_none,
-    "log_env_disk": BOOL.or_none,
-    "log_env_gpu": BOOL.or_none,
-    "log_env_host": BOOL.or_none,
-    "log_env_network": BOOL.or_none,
-    "log_git_metadata": BOOL.or_none,
-    "log_git_patch": BOOL.or_none,
-    "log_graph": BOOL.or_none,
-    "name": TEXT.or_none,
-    "offline_directory": PATH.or_none,
-    "parse_args": BOOL.or_none,
-    "tags": TEXTS.or_none,
+    "auto_output_logging": kinds.ChoiceKind(choices=("default", "native", "simple", False), optional=True),
+    "auto_param_logging": kinds.BOOL,
+    "disabled": kinds.BOOL.or_none,
+    "display_summary_level": kinds.WHOLE_NUMBER,
+    "distributed_node_identifier": kinds.TEXT.or_none,
+    "log_code": kinds.BOOL.or_none,
+    "log_env_cpu": kinds.BOOL.or_none,
+    "log_env_details": kinds.BOOL.or_none,
+    "log_env_disk": kinds.BOOL.or_none,
+    "log_env_gpu": kinds.BOOL.or_none,
+    "log_env_host": kinds.BOOL.or_none,
+    "log_env_network": kinds.BOOL.or_none,
+    "log_git_metadata": kinds.BOOL.or_none,
+    "log_git_patch": kinds.BOOL.or_none,
+    "log_graph": kinds.BOOL.or_none,
+    "name": kinds.TEXT.or_none,
+    "offline_directory": kinds.PATH.or_none,
+    "parse_args": kinds.BOOL.or_none,
+    "tags": kinds.TEXTS.or_none,
 }
 """Arguments of `comet_ml.ExperimentConfig`, the same from 3.43.2 to 3.58.8."""
 
-COMMON_SETTINGS: Mapping[str, Kind] = {
-    "api_key": API_KEY,
-    "auto_log_co2": BOOL,
-    "auto_log_code": YES_OR_NO_SETTING,
-    "auto_log_disable": YES_OR_NO_SETTING,
-    "disable_auto_logging": WHOLE_NUMBER_SETTING,
-    "display_summary_level": WHOLE_NUMBER,
-    "distributed_node_identifier": TEXT.or_none,
-    "logging_console": LEVEL_SETTING,
-    "logging_file": PATH.or_none,
-    "logging_file_level": LEVEL_SETTING,
-    "logging_file_overwrite": YES_OR_NO_SETTING,
-    "offline_directory": PATH.or_none,
-    "timeout_cleaning": WHOLE_NUMBER_SETTING,
-    "timeout_upload": WHOLE_NUMBER_SETTING,
+COMMON_SETTINGS: Mapping[str, kinds.Kind] = {
+    "api_key": kinds.API_KEY,
+    "auto_log_co2": kinds.BOOL,
+    "auto_log_code": kinds.YES_OR_NO_SETTING,
+    "auto_log_disable": kinds.YES_OR_NO_SETTING,
+    "disable_auto_logging": kinds.WHOLE_NUMBER_SETTING,
+    "display_summary_level": kinds.WHOLE_NUMBER,
+    "distributed_node_identifier": kinds.TEXT.or_none,
+    "logging_console": kinds.LEVEL_SETTING,
+    "logging_file": kinds.PATH.or_none,
+    "logging_file_level": kinds.LEVEL_SETTING,
+    "logging_file_overwrite": kinds.YES_OR_NO_SETTING,
+    "offline_directory": kinds.PATH.or_none,
+    "timeout_cleaning": kinds.WHOLE_NUMBER_SETTING,
+    "timeout_upload": kinds.WHOLE_NUMBER_SETTING,
     "url_override": SERVER_SETTING,
 }
 """Settings under which people know Comet; others are looked up in the SDK."""
 
-KEYWORDS: Mapping[str, Kind] = {**COMMON_SETTINGS, **EXPERIMENT_CONFIG_ARGUMENTS, **START_ARGUMENTS, **LOGIN_ARGUMENTS}
+KEYWORDS: Mapping[str, kinds.Kind] = {
+    **COMMON_SETTINGS,
+    **EXPERIMENT_CONFIG_ARGUMENTS,
+    **START_ARGUMENTS,
+    **LOGIN_ARGUMENTS,
+}
 """Every keyword that is known without asking the SDK."""
 
 NOT_SETTINGS = frozenset(KEYWORDS) - frozenset(COMMON_SETTINGS)
 """Keywords that have no environment variable."""
 
-_ANNOTATIONS: Mapping[Any, Kind] = {
-    bool: BOOL,
-    int: WHOLE_NUMBER,
-    float: NUMBER,
-    str: TEXT,
-    list[str]: TEXTS,
-    typing.List[str]: TEXTS,  # noqa: UP006 - as the SDK writes it
+_ANNOTATIONS: Mapping[object, kinds.Kind] = {
+    bool: kinds.BOOL,
+    int: kinds.WHOLE_NUMBER,
+    float: kinds.NUMBER,
+    str: kinds.TEXT,
+    list[str]: kinds.TEXTS,
+    typing.List[str]: kinds.TEXTS,  # noqa: UP006 - as the SDK writes it
 }
-_SETTING_TYPES: Mapping[Any, Kind] = {
-    bool: YES_OR_NO_SETTING,
-    int: WHOLE_NUMBER_SETTING,
-    float: NUMBER_SETTING,
-    str: TEXT_SETTING,
-    list: LIST_SETTING,
-    "int_list": NUMBER_LIST_SETTING,
+_SETTING_TYPES: Mapping[object, kinds.Kind] = {
+    bool: kinds.YES_OR_NO_SETTING,
+    int: kinds.WHOLE_NUMBER_SETTING,
+    float: kinds.NUMBER_SETTING,
+    str: kinds.TEXT_SETTING,
+    list: kinds.LIST_SETTING,
+    "int_list": kinds.NUMBER_LIST_SETTING,
 }
 
 
-def settings_of(login_kwargs: Mapping[str, Any]) -> dict[str, Any]:
+def settings_of(login_kwargs: Mapping[str, _T]) -> dict[str, _T]:
     """The keywords that are settings of the SDK, and so have an environment variable."""
     return {name: value for name, value in login_kwargs.items() if name not in NOT_SETTINGS}
 
 
-def installed_keywords() -> dict[str, Kind]:
+def installed_keywords() -> dict[str, kinds.Kind]:
     """What the installed SDK takes: settings, and arguments of `ExperimentConfig`, `start` and `login`."""
     sdk = importlib.import_module("comet_ml")
     found = installed_settings()
@@ -135,7 +127,7 @@ def installed_keywords() -> dict[str, Kind]:
     return {**found, **installed_config_arguments()}
 
 
-def installed_config_arguments() -> dict[str, Kind]:
+def installed_config_arguments() -> dict[str, kinds.Kind]:
     """The arguments of the installed SDK's `ExperimentConfig`, by their annotations."""
     config_class = importlib.import_module("comet_ml").ExperimentConfig
     found = _kinds_of(config_class.__init__)
@@ -143,24 +135,23 @@ def installed_config_arguments() -> dict[str, Kind]:
     return found
 
 
-def installed_settings() -> dict[str, Kind]:
+def installed_settings() -> dict[str, kinds.Kind]:
     """The settings of the installed SDK, by their types in its table."""
-    config = importlib.import_module("comet_ml").get_config()
-    table: Mapping[str, Any] = getattr(config, "config_map", {})
+    table: Mapping[str, Mapping[str, object]] = importlib.import_module("comet_ml").get_config().config_map
     return {
-        key.removeprefix("comet.").replace(".", "_"): _SETTING_TYPES.get(table.get(key, {}).get("type"), ANYTHING)
-        for key in list(config.keys())
+        key.removeprefix("comet.").replace(".", "_"): _SETTING_TYPES.get(setting.get("type"), kinds.ANYTHING)
+        for key, setting in table.items()
     }
 
 
-def _kinds_of(function: Callable[..., Any]) -> dict[str, Kind]:
+def _kinds_of(function: Callable[..., object]) -> dict[str, kinds.Kind]:
     parameters = inspect.signature(function).parameters
     return {name: _kind_of(parameter.annotation) for name, parameter in parameters.items()}
 
 
-def _kind_of(annotation: Any) -> Kind:
+def _kind_of(annotation: object) -> kinds.Kind:
     wanted = [kind for kind in typing.get_args(annotation) if kind is not type(None)]
     if typing.get_origin(annotation) in (typing.Union, types.UnionType) and len(wanted) == 1:
         kind = _ANNOTATIONS.get(wanted[0])
-        return ANYTHING if kind is None else kind.or_none
-    return _ANNOTATIONS.get(annotation, ANYTHING)
+        return kinds.ANYTHING if kind is None else kind.or_none
+    return _ANNOTATIONS.get(annotation, kinds.ANYTHING)

@@ -1,4 +1,4 @@
-"""An artifact that Comet cannot make now: its files, and all that is known of it, are assets until it can be made.
+"""Artifacts that Comet cannot make now: their files are logged as assets, and `upload` makes the artifacts later.
 
 Only the server can make an artifact. So each of its files becomes an asset in a folder of the artifact's name, and one
 more asset says what belongs together (`DESCRIPTION`). From these, `upload` makes the artifact.
@@ -6,14 +6,19 @@ more asset says what belongs together (`DESCRIPTION`). From these, `upload` make
 
 from __future__ import annotations
 
+import importlib
 import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import OfflineCallError
 from ..log import logger
+from .protocols import Experiment
+
+if TYPE_CHECKING:
+    from comet_ml import API, Artifact
 
 DESCRIPTION = "artifact.json"
 """Name of the asset that describes an artifact, in the folder of its files."""
@@ -54,10 +59,8 @@ class KeptArtifact:
     size: int = 0
     source_experiment_key: str | None = None
 
-    def __getattr__(self, name: str) -> Any:
-        import comet_ml
-
-        if name.startswith("_") or not hasattr(getattr(comet_ml, "LoggedArtifact", None), name):
+    def __getattr__(self, name: str) -> object:
+        if name.startswith("_") or not hasattr(importlib.import_module("comet_ml").LoggedArtifact, name):
             raise AttributeError(name)
         raise needs_the_server(f"{name} of an artifact", "it has not made this one yet")
 
@@ -76,28 +79,23 @@ def needs_the_server(what: str, reason: str) -> OfflineCallError:
     )
 
 
-def known_of(artifact: Any, experiment: Any) -> KeptArtifact:
+def known_of(artifact: Artifact, experiment: Experiment) -> KeptArtifact:
     """What is known of a `comet_ml.Artifact` without the server."""
     return KeptArtifact(
         name=str(artifact.name),
         artifact_type=str(artifact.artifact_type),
-        version=str(artifact.version) if getattr(artifact, "version", None) else None,
-        aliases=frozenset(map(str, getattr(artifact, "aliases", None) or ())),
-        metadata=dict(getattr(artifact, "metadata", None) or {}),
-        version_tags=frozenset(map(str, getattr(artifact, "version_tags", None) or ())),
+        version=str(artifact.version) if artifact.version else None,
+        aliases=frozenset(map(str, artifact.aliases or ())),
+        metadata=dict(artifact.metadata or {}),
+        version_tags=frozenset(map(str, artifact.version_tags or ())),
         workspace=experiment.workspace,
         size=sum(asset.size or 0 for asset in artifact.assets),
         source_experiment_key=experiment.get_key(),
     )
 
 
-def keep(experiment: Any, artifact: Any) -> KeptArtifact:
-    """Log the files of an artifact, and what is known of it, as assets of an experiment.
-
-    Args:
-        experiment: Where to log them.
-        artifact: A `comet_ml.Artifact`.
-    """
+def keep(experiment: Experiment, artifact: Artifact) -> KeptArtifact:
+    """Log the files of an artifact, and what is known of it, as assets of an experiment."""
     kept = known_of(artifact, experiment)
     folder = f"{FOLDER}{kept.name}/"
     files = []
@@ -126,7 +124,7 @@ def keep(experiment: Any, artifact: Any) -> KeptArtifact:
 # Making it, later
 
 
-def make_version(api: Any, experiment_key: str, description: Mapping[str, Any]) -> tuple[str, str]:
+def make_version(api: API, experiment_key: str, description: Mapping[str, Any]) -> tuple[str, str]:
     """Make the version of an artifact, without files yet, as the SDK's `log_artifact` does.
 
     Args:
@@ -149,13 +147,8 @@ def make_version(api: Any, experiment_key: str, description: Mapping[str, Any]) 
     return str(answer["artifactVersionId"]), str(answer["currentVersion"])
 
 
-def files_there(api: Any, version_id: str) -> frozenset[str]:
-    """The ids of the files that a version has; none where Comet does not tell, such as of one that is not closed.
-
-    Args:
-        api: A `comet_ml.API`.
-        version_id: The id of the version.
-    """
+def files_there(api: API, version_id: str) -> frozenset[str]:
+    """The ids of the files that a version has; none where Comet does not tell, such as of one that is not closed."""
     try:
         about = api._client.get_artifact_version_details(artifact_version_id=version_id)
         of, version = about["artifact"], about["artifactVersion"]
@@ -167,7 +160,7 @@ def files_there(api: Any, version_id: str) -> frozenset[str]:
         return frozenset()
 
 
-def close_version(api: Any, experiment_key: str, version_id: str) -> None:
+def close_version(api: API, experiment_key: str, version_id: str) -> None:
     """Say that all files of a version have arrived: only then can it be used.
 
     Args:

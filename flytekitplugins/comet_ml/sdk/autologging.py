@@ -1,12 +1,12 @@
 """Loading the Comet SDK when it is needed, with its automatic logging whatever was imported before.
 
-The SDK takes about half as long to load as flytekit, which a process that only registers tasks need not spend. It can
-log a framework (scikit-learn, torch, XGBoost...) automatically if it has put its hooks on it, which it does while the
-framework is imported. A framework that was there before the SDK gets its hooks as soon as the SDK is loaded.
+The SDK takes about half as long to load as flytekit, and a process that only registers tasks does not need it. The SDK
+logs a framework (scikit-learn, torch, XGBoost...) automatically if it has put its hooks on it, and it does that while
+the framework is imported. A framework that was imported before the SDK gets its hooks as soon as the SDK is loaded.
 
-That cannot reach everything: a function of a framework (`xgboost.train`, `mlflow.log_metric`) that somebody has kept
-elsewhere than under a module's name (in a class, a closure, a default argument, a list), and what was called before.
-Methods (`fit`, `backward`) are always reached. Who needs the rest imports `comet_ml` first.
+That reaches every method (`fit`, `backward`). It does not reach a function (`xgboost.train`, `mlflow.log_metric`) that
+somebody has kept elsewhere than under a module's name: in a class, a closure, a default argument, a list. Whoever needs
+such a function logged imports `comet_ml` first.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _hook_imported(sdk: ModuleType) -> bool:
     found_hooks = hooks(sdk)
     if found_hooks is None:
         return False
-    replaced: dict[int, tuple[Any, Any]] = {}
+    replaced: dict[int, tuple[object, object]] = {}
     try:
         for name, hooked in found_hooks.items():
             module = sys.modules.get(name)
@@ -67,14 +67,14 @@ def _hook_imported(sdk: ModuleType) -> bool:
     return True
 
 
-def _at(module: ModuleType, path: str) -> Any:
-    item: Any = module
+def _at(module: ModuleType, path: str) -> object:
+    item: object = module
     for name in path.split("."):
         item = getattr(item, name, None)
     return item
 
 
-def _rename(replaced: Mapping[int, tuple[Any, Any]]) -> None:
+def _rename(replaced: Mapping[int, tuple[object, object]]) -> None:
     """Put functions in the place of others, by the ids of those, under the names that modules have imported them by."""
     for module in list(sys.modules.values()):
         if type(module) is not ModuleType or module.__name__.split(".")[0] == "comet_ml":
@@ -89,18 +89,18 @@ def _rename(replaced: Mapping[int, tuple[Any, Any]]) -> None:
 # The SDK's hooks
 
 
-def hooks(sdk: Any) -> dict[str, dict[str, Any]] | None:
+def hooks(sdk: object) -> dict[str, dict[str, object]] | None:
     """The SDK's hooks on frameworks: by module, and by the path of a function or method in it. None without any."""
     finder = getattr(sdk, "MODULE_FINDER", None)
     return None if finder is None else dict(getattr(finder, "patcher_functions", {}))
 
 
-def is_hooked(function: Any) -> bool:
+def is_hooked(function: object) -> bool:
     """Whether a function of a framework has its hook."""
     return hasattr(function, "__comet__")
 
 
-def put_hooks(sdk: Any, module: ModuleType, hooks: Mapping[str, Any]) -> None:
+def put_hooks(sdk: Any, module: ModuleType, hooks: Mapping[str, object]) -> None:
     """Put hooks on functions and methods of a module that has been imported, as the SDK's finder does at its import."""
     finder = type(sdk.MODULE_FINDER)()
     finder.patcher_functions = {module.__name__: hooks}

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import threading
+import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar
+
+from .protocols import Arguments, Experiment, Keywords, Wrapped, Wrapper
+
+_F = TypeVar("_F", bound=Callable[..., object])
 
 
 class Call:
-    """A tracked call, as far as the SDK is concerned.
+    """What the SDK has to do with a tracked call.
 
     Attributes:
         before: The experiment that was running in the process before the call.
@@ -32,35 +37,35 @@ class Call:
         left_behind: The thread of a start that came to no end within its deadline.
     """
 
-    def __init__(self, before: Any, outer: Any) -> None:
+    def __init__(self, before: Experiment | None, outer: Experiment | None) -> None:
         self.before = before
         self.outer = outer
-        self.opened: list[Any] = []
-        self.started: Any = None
-        self.own: Any = None
+        self.opened: list[Experiment] = []
+        self.started: Experiment | None = None
+        self.own: Experiment | None = None
         self.identity: dict[str, Any] = {}
         self.first_arguments: dict[str, Any] = {}
         self.closed = False
         self.seconds_to_wait = 60.0
-        self.on_open: Callable[[Any], None] = lambda experiment: None
-        self.on_made: Callable[[Any], None] = lambda experiment: None
+        self.on_open: Callable[[Experiment], None] = lambda experiment: None
+        self.on_made: Callable[[Experiment], None] = lambda experiment: None
         self.directory: str | None = None
-        self.url_of: Callable[[Any], str | None] = lambda experiment: None
-        self.streams: dict[str, Any] = {}
+        self.url_of: Callable[[Experiment], str | None] = lambda experiment: None
+        self.streams: dict[str, object] = {}
         self.left_behind: threading.Thread | None = None
         self.told: set[str] = set()
-        self._running: Any = None
+        self._running: Experiment | None = None
         self._process = os.getpid()
 
     @property
-    def running(self) -> Any:
+    def running(self) -> Experiment | None:
         """The running experiment: the newest that has not ended, or the last one that has; None before there is one."""
         if self._running is not None and self._running.ended:
             return next((each for each in reversed(self.opened) if not each.ended), self._running)
         return self._running
 
     @running.setter
-    def running(self, experiment: Any) -> None:
+    def running(self, experiment: Experiment | None) -> None:
         self._running = experiment
         if experiment is not None and not any(experiment is other for other in self.opened):
             self.opened.append(experiment)
@@ -69,7 +74,7 @@ class Call:
     def is_at_work(self) -> bool:
         """Whether the running experiment takes what is logged: not in a forked child, which has none of its threads."""
         running = self.running
-        return running is not None and not running.ended and os.getpid() == self._process
+        return running is not None and not running.ended and not self.in_forked_child
 
     @property
     def in_forked_child(self) -> bool:
@@ -82,7 +87,13 @@ class Call:
         key = self.identity.get("experiment_key")
         return not self.in_forked_child and any(each.get_key() == key for each in self.opened)
 
-    def forget(self, experiment: Any) -> None:
+    def tells(self, what: str) -> bool:
+        """Whether something is to be said: it was not said before, and is from now on."""
+        is_new = what not in self.told
+        self.told.add(what)
+        return is_new
+
+    def forget(self, experiment: Experiment) -> None:
         """Take an experiment out of the call, such as one that found no server."""
         self.opened[:] = [each for each in self.opened if each is not experiment]
         if self._running is experiment:
@@ -99,7 +110,7 @@ class Call:
             if opened is None or opened.ended or not getattr(opened, "alive", True):
                 self._running = aside
 
-    def experiment_of(self, experiment: Any) -> bool:
+    def experiment_of(self, experiment: Experiment) -> bool:
         """Whether an experiment was opened in this call, under this object or under another of the same experiment."""
         return any(vars(each) is vars(experiment) for each in self.opened)
 
@@ -111,16 +122,16 @@ calls: list[Call] = []
 """All tracked calls that run, in the order in which they began."""
 
 direct: ContextVar[bool] = ContextVar("direct_use_of_the_sdk", default=False)
-"""Whether this plugin itself uses the SDK, whose functions do then what they do without us."""
+"""Whether this plugin itself uses the SDK: its functions then do what they do without us."""
 
 
 def nearest() -> Call | None:
-    """The context's call; in a context without one, as in a thread that a call started, the newest."""
-    # The settings in force there, the experiment's key among them, are the newest call's too.
+    """The call of the context. A context without one, such as a thread that a call started, has the newest call."""
+    # The settings that are in force there, with the experiment's key, are those of the newest call, too.
     return current.get() or next(reversed(calls), None)
 
 
-def call_of(experiment: Any) -> Call | None:
+def call_of(experiment: Experiment) -> Call | None:
     """The tracked call that an experiment was opened in; None for one of no call."""
     return next((call for call in reversed(calls) if call.experiment_of(experiment)), None)
 
@@ -144,3 +155,30 @@ def within(call: Call | None) -> Iterator[None]:
         yield
     finally:
         current.set(before)
+
+
+# Wrappers
+
+
+def in_no_file(function: _F) -> _F:
+    """Have a function stand in no file: the SDK takes the first on the stack that is not its own for the source."""
+    assert isinstance(function, types.FunctionType)
+    function.__code__ = function.__code__.replace(co_filename=f"<{__name__}>")
+    return function
+
+
+def in_body(wrapper: Callable[[Call, Wrapped, Any, Arguments, Keywords], object]) -> Wrapper:
+    """Have a wrapper stand before what the body of a task does, and give it the body's call.
+
+    Outside of a tracked call, and where this plugin itself uses the SDK, the wrapped function is called instead.
+    """
+    in_no_file(wrapper)
+
+    @in_no_file
+    def wrapper_in_body(wrapped: Wrapped, instance: object, args: Arguments, kwargs: Keywords) -> object:
+        call = nearest()
+        if call is None or direct.get():
+            return wrapped(*args, **kwargs)
+        return wrapper(call, wrapped, instance, args, kwargs)
+
+    return wrapper_in_body

@@ -5,11 +5,10 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from types import FunctionType, ModuleType
 from typing import Any
 
-from ..log import logger
 from . import constructors, in_memory, patches, running_experiment
 from .call import Call
 from .protocols import Experiment, StoredExperiment
@@ -112,14 +111,11 @@ class CometSDK:
 
     def forget_clients(self) -> None:
         """Drop the REST clients that the SDK keeps by API key: they stay with the server of their time."""
-        try:
+        with suppress(AttributeError):
             self._comet_ml.api.get_instance.cache_clear()
-        except AttributeError:
-            logger.debug("This comet-ml keeps no REST clients, or keeps them elsewhere.")
-        try:
-            importlib.import_module("comet_ml.connection.http_session").THREAD_SESSIONS.__dict__.clear()
-        except (AttributeError, ImportError):
-            logger.debug("This comet-ml keeps no HTTP sessions of a thread, or keeps them elsewhere.")
+        # Older SDKs keep no HTTP sessions of a thread.
+        with suppress(AttributeError, ImportError):
+            vars(importlib.import_module("comet_ml.connection.http_session").THREAD_SESSIONS).clear()
 
     # Experiments
 
@@ -252,8 +248,3 @@ class MockedSDK(CometSDK):
 def sdk_of_process() -> CometSDK:
     """The adapter for the installed SDK, for the commands."""
     return CometSDK.of(importlib.import_module("comet_ml"))
-
-
-def offline_directory(experiment: Experiment) -> str:
-    """The directory that an offline experiment writes its archive to."""
-    return str(getattr(experiment, "offline_directory", None) or os.curdir)

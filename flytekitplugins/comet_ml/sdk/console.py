@@ -1,8 +1,8 @@
 """What the SDK prints on the console: in a tracked call, only what helps.
 
-The SDK says in 30 lines of INFO what it does, and in some warnings what is not so in a tracked call. Its console
-handler shows none of that while a tracked call runs. Every other handler still has all of it: the SDK's log file
-(`COMET_LOGGING_FILE`), and handlers of the user's. So does the console, where the user has set `COMET_LOGGING_CONSOLE`.
+The SDK says what it does in 30 lines of INFO, and some of its warnings are wrong in a tracked call. Its console handler
+shows none of these while a tracked call runs. Every other handler still has all of it: the SDK's log file
+(`COMET_LOGGING_FILE`), and handlers of the user's. The console has, too, if the user has set `COMET_LOGGING_CONSOLE`.
 """
 
 from __future__ import annotations
@@ -27,19 +27,9 @@ _OF_NO_USE = ("Failed to log ip",)
 """What the SDK warns of on every machine that has no network. Nothing that the user logged is lost by it."""
 
 
-class _Quiet:
-    """What a tracked call wants of the console.
-
-    Attributes:
-        summary: Whether the SDK's summary at an experiment's end is shown.
-    """
-
-    def __init__(self, *, summary: bool) -> None:
-        self.summary = summary
-
-
 _lock = process_lock()
-_wanted: list[_Quiet] = []
+_quiet_calls: list[bool] = []
+"""For each call that holds back what does not help: whether it shows the SDK's summary at an experiment's end."""
 
 
 @contextmanager
@@ -53,9 +43,8 @@ def quiet(*, everything: bool = False, summary: bool = False) -> Iterator[None]:
     if everything:
         yield
         return
-    wanted = _Quiet(summary=summary)
     with _lock():
-        _wanted.append(wanted)
+        _quiet_calls.append(summary)
         for handler in _console_handlers():
             # Once, whoever else has put it there.
             handler.addFilter(_is_shown)
@@ -63,8 +52,8 @@ def quiet(*, everything: bool = False, summary: bool = False) -> Iterator[None]:
         yield
     finally:
         with _lock():
-            _wanted.remove(wanted)
-            if not _wanted:
+            _quiet_calls.remove(summary)
+            if not _quiet_calls:
                 for handler in _console_handlers():
                     handler.removeFilter(_is_shown)
 
@@ -76,6 +65,6 @@ def _console_handlers() -> list[logging.Handler]:
 
 def _is_shown(record: logging.LogRecord) -> bool:
     if record.levelno < logging.WARNING:
-        return record.name == _SUMMARY_LOGGER and any(each.summary for each in _wanted)
+        return record.name == _SUMMARY_LOGGER and any(_quiet_calls)
     texts = importlib.import_module("comet_ml.logging_messages")
     return record.msg not in (*_OF_NO_USE, *(getattr(texts, name, None) for name in (*_NOT_SO, *_SAID_BETTER)))

@@ -6,24 +6,29 @@ import glob
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..log import logger
 from .arguments import EXPERIMENT_CONFIG_ARGUMENTS
 from .protocols import Experiment
 
+if TYPE_CHECKING:
+    from comet_ml.streamer.offline import OfflineStreamer
+    from comet_ml.streamer.online import OnlineStreamer
 
-def arguments_of_config(config: Any) -> dict[str, Any]:
+MESSAGES = "messages.json"
+"""The file, in the directory of an experiment's writer, that has its messages, one a line."""
+
+
+def arguments_of_config(config: object) -> dict[str, Any]:
     """The arguments that a `comet_ml.ExperimentConfig` was made with, as far as they are not the defaults.
 
-    It is no dataclass: its attributes are its arguments, all but one under their own names.
+    It is no dataclass, but it has an attribute for each of its arguments.
     """
-    fresh, names = type(config)(), {name: name for name in EXPERIMENT_CONFIG_ARGUMENTS} | {"disabled": "_disabled"}
-    return {
-        argument: getattr(config, name)
-        for argument, name in names.items()
-        if getattr(config, name) != getattr(fresh, name)
-    }
+    given, fresh = (
+        {name: getattr(each, name) for name in EXPERIMENT_CONFIG_ARGUMENTS} for each in (config, type(config)())
+    )
+    return {name: value for name, value in given.items() if value != fresh[name]}
 
 
 def is_resumed(experiment: Experiment) -> bool:
@@ -36,6 +41,25 @@ def is_offline(experiment: Experiment) -> bool:
     return "Offline" in type(experiment).__name__
 
 
+def online_of(experiment: Experiment) -> OnlineStreamer | None:
+    """The streamer that sends an experiment's messages; None offline, and where this SDK has it elsewhere."""
+    online: OnlineStreamer | None = getattr(getattr(experiment, "streamer", None), "online_streamer", None)
+    return online
+
+
+def writer_of(experiment: Experiment) -> OfflineStreamer | None:
+    """The streamer that writes an experiment's messages to the disk.
+
+    That of an online experiment writes a copy of everything, in case the server is lost.
+
+    Returns:
+        None where there is none, or this SDK has it elsewhere.
+    """
+    streamer = getattr(experiment, "streamer", None)
+    writer: OfflineStreamer | None = streamer if is_offline(experiment) else getattr(streamer, "offline_streamer", None)
+    return writer if hasattr(writer, "tmp_dir") else None
+
+
 def archives_of(experiment: Experiment) -> list[str]:
     """Offline archives that an ended experiment has written: its own, or the one that a lost connection left.
 
@@ -46,15 +70,19 @@ def archives_of(experiment: Experiment) -> list[str]:
         return [str(left)]
     if not is_offline(experiment):
         return []
-    directory = getattr(experiment, "offline_directory", None) or os.curdir
-    return sorted(glob.glob(os.path.join(glob.escape(directory), f"{experiment.get_key()}*.zip")))
+    return sorted(glob.glob(os.path.join(glob.escape(offline_directory(experiment)), f"{experiment.get_key()}*.zip")))
+
+
+def offline_directory(experiment: Experiment) -> str:
+    """The directory that an offline experiment writes its archive to."""
+    return str(getattr(experiment, "offline_directory", None) or os.curdir)
 
 
 @contextmanager
-def capturing_no_output(experiment: Any) -> Iterator[None]:
+def capturing_no_output(experiment: Experiment | None) -> Iterator[None]:
     """While this runs, what is printed is not logged to an experiment, which else captures it for the whole process."""
-    capture: Any = getattr(experiment, "logger", None)
-    if not hasattr(capture, "set_experiment"):
+    capture = getattr(experiment, "logger", None)
+    if capture is None or not hasattr(capture, "set_experiment"):
         yield
         return
     capture.set_experiment(None)
@@ -64,14 +92,14 @@ def capturing_no_output(experiment: Any) -> Iterator[None]:
         capture.set_experiment(experiment)
 
 
-def stop_heartbeat(experiment: Any) -> None:
+def stop_heartbeat(experiment: Experiment) -> None:
     """Keep an experiment from reporting every few seconds that it runs: another state would not stay."""
-    heartbeat: Any = getattr(experiment, "_heartbeat_thread", None)
-    if hasattr(heartbeat, "close"):
+    heartbeat = getattr(experiment, "_heartbeat_thread", None)
+    if heartbeat is not None and hasattr(heartbeat, "close"):
         heartbeat.close()
 
 
-def silence_state(experiment: Any) -> None:
+def silence_state(experiment: Experiment) -> None:
     """Keep an experiment that several processes write to from reporting the state of this one.
 
     Each process reports that the experiment runs, every few seconds, and at its end that it does not any more, whatever
@@ -79,6 +107,6 @@ def silence_state(experiment: Any) -> None:
     """
     stop_heartbeat(experiment)
     try:
-        experiment._mark_as_ended = lambda: None
-    except AttributeError:
+        vars(experiment)["_mark_as_ended"] = lambda: None
+    except TypeError:
         logger.debug("This comet-ml cannot be kept from reporting the state of a rank.")

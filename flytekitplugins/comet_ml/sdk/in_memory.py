@@ -42,7 +42,7 @@ class Request:
     parts: Mapping[str, bytes] = field(default_factory=dict)
 
 
-Answer = Callable[[Request], tuple[int, Any]]
+Answer = Callable[[Request], tuple[int, object]]
 """Gives status and content for a request: bytes, or what is sent as JSON."""
 
 _answers: list[Answer] = []
@@ -85,15 +85,16 @@ class _InMemory(requests.adapters.HTTPAdapter):
         super().__init__()
         self._answer = answer
 
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        status, content = self._answer(_read(request))
+    def send(self, request: requests.PreparedRequest, *args: object, **kwargs: object) -> requests.Response:
         response = requests.Response()
-        response.status_code = status
+        response.status_code, content = self._answer(_read(request))
         response.request, response.url, response.connection = request, str(request.url), self
-        as_bytes = isinstance(content, bytes)
-        response.headers["Content-Type"] = "application/octet-stream" if as_bytes else "application/json"
-        response.encoding = None if as_bytes else "utf-8"
-        response.raw = io.BytesIO(content if as_bytes else json.dumps(content).encode())
+        if isinstance(content, bytes):
+            response.headers["Content-Type"] = "application/octet-stream"
+        else:
+            response.headers["Content-Type"], response.encoding = "application/json", "utf-8"
+            content = json.dumps(content).encode()
+        response.raw = io.BytesIO(content)
         return response
 
 

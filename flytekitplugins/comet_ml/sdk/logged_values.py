@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import TypeAlias
 
 from ..log import logger
+from .protocols import Experiment
 
 _MAX_NAMES = 10_000
 """Names of metrics that are remembered; others are looked up each time."""
@@ -15,7 +17,11 @@ _MAX_NAMES = 10_000
 _SHORTEST_CUT, _LONGEST_END = 60, 20
 
 
-def watch_metrics(experiment: Any, seen: Callable[[str, Any, Any], object]) -> Callable[[], None]:
+Seen: TypeAlias = Callable[[str, object, object], object]
+"""Is told of a metric: its name, value and step."""
+
+
+def watch_metrics(experiment: Experiment, seen: Seen) -> Callable[[], None]:
     """Hear of every metric that is logged to an experiment in this process, the automatically logged ones included.
 
     Those of the system (``sys.cpu.percent.avg``) are left out.
@@ -25,8 +31,7 @@ def watch_metrics(experiment: Any, seen: Callable[[str, Any, Any], object]) -> C
 
     Args:
         experiment: The experiment.
-        seen: Called with name, value and step, after the SDK has taken the metric, in whatever thread logs it. What it
-            raises reaches nobody.
+        seen: Called after the SDK has taken the metric, in whatever thread logs it. What it raises reaches nobody.
 
     Returns:
         Stops it.
@@ -38,99 +43,70 @@ def watch_metrics(experiment: Any, seen: Callable[[str, Any, Any], object]) -> C
 
     names: dict[str, str] = {}
 
+    # This runs for each value of a training, and so must be quick.
     @functools.wraps(original)
-    def log_metric(name: Any, value: Any, *args: Any, **kwargs: Any) -> Any:
-        result = original(name, value, *args, **kwargs)
+    def log_metric(name: object, value: object, *args: object, **kwargs: object) -> None:
+        original(name, value, *args, **kwargs)
         try:
-            if value is not None:
-                _report_metric(experiment, names, name, value, args, kwargs, seen)
+            given = str(name)
+            taken = names.get(given) or _name_in(experiment.metrics, given, kwargs.get("framework"))
+            if value is None or taken is None:
+                return
+            if len(names) < _MAX_NAMES:
+                names[given] = taken
+            if type(value) is not float and type(value) is not int:
+                # A tensor, for one: the SDK has made a number of it, and to do so again can cost a wait for the GPU.
+                value = experiment.metrics[taken]
+            in_context = kwargs.get("include_context", args[2] if len(args) > 2 else True)
+            context = experiment.context if in_context else None
+            seen(f"{context}_{taken}" if context else taken, value, experiment.curr_step)
         except Exception:
             # The metric is with Comet by now; whatever the deck cannot take must not reach the task.
             logger.debug("A metric is missing in the deck.", exc_info=True)
-        return result
 
-    experiment._log_metric = log_metric
+    vars(experiment)["_log_metric"] = log_metric
     return functools.partial(vars(experiment).pop, "_log_metric", None)
 
 
-def _report_metric(
-    experiment: Any,
-    names: dict[str, str],
-    name: Any,
-    value: Any,
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
-    seen: Callable[[str, Any, Any], object],
-) -> None:
-    """Report a metric that has just been logged. This runs for each value of a training, and so must be quick.
-
-    Args:
-        experiment: The experiment.
-        names: For each name that was looked up: how the SDK has it.
-        name: The name, as it was given.
-        value: The value, as it was given.
-        args: Further positional arguments of the call.
-        kwargs: Its keywords.
-        seen: Is told of it.
-    """
-    name = str(name)
-    taken = names.get(name)
-    if taken is None:
-        # The SDK takes no notice of some automatic ones, and logs those of the system by itself.
-        if is_of_the_system(name, kwargs.get("framework")):
-            return
-        taken = _name_in(experiment.metrics, name)
-        if taken is None:
-            return
-        if len(names) < _MAX_NAMES:
-            names[name] = taken
-    if type(value) is not float and type(value) is not int:
-        # A tensor, for one: the SDK has made a number of it, and to do so again can cost a wait for the GPU.
-        value = experiment.metrics[taken]
-    context = experiment.context if kwargs.get("include_context", args[2] if len(args) > 2 else True) else None
-    seen(f"{context}_{taken}" if context else taken, value, experiment.curr_step)
-
-
-def _name_in(metrics: Mapping[str, Any], name: str) -> str | None:
+def _name_in(metrics: Mapping[str, object], name: str, framework: object) -> str | None:
     """The name that the SDK has for a metric: it cuts off long ones, and says so in their ends.
 
     Args:
         metrics: The values that the SDK has, by its names.
         name: The name, as it was given.
+        framework: What has logged the metric automatically.
 
     Returns:
-        None if the SDK does not have the metric.
+        None for one of the system, and for one of which the SDK takes no notice.
     """
+    if is_of_the_system(name, framework):
+        return None
     if name in metrics:
         return name
-    common = {key: _length_of_common_start(key, name) for key in metrics}
+    common = {key: len(os.path.commonprefix((key, name))) for key in metrics}  # noqa: RUF071 - by characters
     cut_off = [key for key, length in common.items() if _SHORTEST_CUT <= length < len(key) <= length + _LONGEST_END]
     return max(cut_off, key=lambda key: common[key], default=None)
 
 
-def _length_of_common_start(one: str, other: str) -> int:
-    pairs = enumerate(zip(one, other, strict=False))
-    return next((position for position, (a, b) in pairs if a != b), min(len(one), len(other)))
-
-
-def last_metrics(experiment: Any) -> dict[str, Any]:
+def last_metrics(experiment: object) -> dict[str, object]:
     """The last value of each metric that was logged in this process, but for those of the system."""
-    metrics = getattr(experiment, "metrics", None)
-    found = dict(metrics) if isinstance(metrics, Mapping) else {}
-    return {str(name): value for name, value in found.items() if not is_of_the_system(str(name))}
+    return {name: value for name, value in _values(experiment, "metrics").items() if not is_of_the_system(name)}
 
 
-def is_of_the_system(name: str, framework: Any = None) -> bool:
+def _values(experiment: object, attribute: str) -> dict[str, object]:
+    values = getattr(experiment, attribute, None)
+    return {str(name): value for name, value in dict(values).items()} if isinstance(values, Mapping) else {}
+
+
+def is_of_the_system(name: str, framework: object = None) -> bool:
     """Whether a metric is one of those by which the SDK watches the machine."""
     # The name of a process can stand before.
     return framework == "comet" or name == "process duration" or ".sys." in f".{name}"
 
 
-def logged_parameters(experiment: Any) -> dict[str, Any]:
+def logged_parameters(experiment: object) -> dict[str, object]:
     """The parameters that were logged in this process, but for those by which the SDK keeps count."""
-    parameters = getattr(experiment, "params", None)
-    found = dict(parameters) if isinstance(parameters, Mapping) else {}
-    return {str(name): value for name, value in found.items() if not is_bookkeeping(name)}
+    return {name: value for name, value in _values(experiment, "params").items() if not is_bookkeeping(name)}
 
 
 def is_bookkeeping(name: object) -> bool:
@@ -138,13 +114,13 @@ def is_bookkeeping(name: object) -> bool:
     return name in ("curr_step", "curr_epoch")
 
 
-def logged_tags(experiment: Any) -> list[str]:
+def logged_tags(experiment: object) -> list[str]:
     """The tags that were added in this process."""
     tags = getattr(experiment, "tags", None)
     return sorted(map(str, tags)) if isinstance(tags, Collection) and not isinstance(tags, str) else []
 
 
-def logged_other(experiment: Any, name: str) -> str | None:
+def logged_other(experiment: Experiment, name: str) -> str | None:
     """An Other that was logged in this process, if it is a text."""
     try:
         value = experiment.get_other(name)

@@ -1,6 +1,6 @@
 """Masking the API key in what holds texts: containers, objects, exceptions.
 
-Values are looked into without running code of their classes, and only so far that it comes to an end.
+No code of a value's class runs for that, and the search stops after a bounded number of values.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _OF_TYPES: Any = type.__dict__
 _OF_EXCEPTIONS: Any = BaseException.__dict__
 
 
-def masked_value(value: Any, secrets: Collection[str]) -> Any:
+def masked_value(value: object, secrets: Collection[str]) -> Any:
     """A value without secrets: itself if it has none, else one like it. Nothing that somebody else holds is changed.
 
     Of an exception with a secret in its message, it is the message.
@@ -72,10 +72,10 @@ def _scrub_one(error: BaseException, masking: _Masking) -> None:
             put(error, new)
 
 
-Put = Callable[[Any, Any], None]
+Put = Callable[[object, object], None]
 
 
-def attributes(value: object) -> Iterator[tuple[Any, Put]]:
+def attributes(value: object) -> Iterator[tuple[object, Put]]:
     """What an object holds in its dictionary and its slots, and how to set that in it or in another of its class."""
     for name, kept in list(_dictionary(value).items()):
         yield kept, functools.partial(_put, name)
@@ -90,7 +90,7 @@ def attributes(value: object) -> Iterator[tuple[Any, Put]]:
             yield kept, slot.__set__
 
 
-def _put(name: str, owner: Any, value: Any) -> None:
+def _put(name: str, owner: object, value: object) -> None:
     _dictionary(owner)[name] = value
 
 
@@ -99,11 +99,11 @@ def _classes(kind: type) -> tuple[type, ...]:
     return classes
 
 
-def _dictionary(value: object) -> dict[str, Any]:
+def _dictionary(value: object) -> dict[str, object]:
     for kind in _classes(type(value)):
         found = _OF_TYPES["__dict__"].__get__(kind).get("__dict__")
         if type(found) is GetSetDescriptorType:
-            kept: dict[str, Any] = found.__get__(value, kind)
+            kept: dict[str, object] = found.__get__(value, kind)
             return kept
     return {}
 
@@ -127,7 +127,7 @@ class _Masking:
         self._exceptions_are_texts = exceptions_are_texts
         self._secrets = longest_first(frozenset(secrets))
 
-    def value(self, value: Any) -> Any:
+    def value(self, value: object) -> object:
         return self._copy(value, frozenset()) if self._is_told_in(value) else value
 
     def _is_told_in(self, value: Any) -> bool:
@@ -147,8 +147,8 @@ class _Masking:
             seen.add(id(current))
             if is_exception(current):
                 self.exceptions.append(current)
-                continue
-            waiting += [(part, depth + 1) for part in islice(_parts(current, kind), left)]
+            else:
+                waiting += [(part, depth + 1) for part in islice(_parts(current, kind) or (), left)]
         return False
 
     def _text(self, value: Any, kind: type) -> str | None:
@@ -159,12 +159,12 @@ class _Masking:
             return bytes(value).decode("utf-8", "surrogateescape")
         if is_exception(value):
             return str(described(value)) if self._exceptions_are_texts else None
-        if _is_holder(value, kind):
+        if _parts(value, kind) is not None:
             return None
         # An object of C, which can only say what it holds; and what shows nothing.
         return _words(value) if _shows_what_it_holds(kind) else ""
 
-    def _copy(self, value: Any, within: frozenset[int]) -> Any:
+    def _copy(self, value: Any, within: frozenset[int]) -> object:
         if id(value) in within:
             return "..."
         if not self._is_told_in(value):
@@ -195,25 +195,18 @@ class _Masking:
 _SEQUENCES: tuple[Any, ...] = (tuple, list, set, frozenset)
 
 
-def _is_holder(value: Any, kind: type) -> bool:
-    if issubclass(kind, (dict, *_SEQUENCES)):
-        return True
-    return _shows_what_it_holds(kind) and next(attributes(value), None) is not None
-
-
-def _parts(value: Any, kind: type) -> Iterator[Any]:
-    if issubclass(kind, dict):
-        for name, kept in list(dict.items(value)):
-            yield name
-            yield kept
+def _parts(value: Any, kind: type) -> list[object] | None:
+    """What a value holds; None if it holds nothing that can be looked into."""
+    parts: list[object] = [part for item in dict.items(value) for part in item] if issubclass(kind, dict) else []
     for sequence in _SEQUENCES:
         if issubclass(kind, sequence):
-            yield from list(sequence.__iter__(value))
+            parts += sequence.__iter__(value)
     if _shows_what_it_holds(kind):
-        yield from (kept for kept, _ in attributes(value))
+        parts += (kept for kept, _ in attributes(value))
+    return parts if parts or issubclass(kind, (dict, *_SEQUENCES)) else None
 
 
-def _words(value: Any) -> str:
+def _words(value: object) -> str:
     try:
         return str.__str__(repr(value))
     except BaseException:  # it has no words, and so none to mask

@@ -7,35 +7,21 @@ logs to the task's experiment instead, which goes on after it.
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any
+import importlib
 
-from .call import direct, nearest
-from .constructors import in_no_file, take_over
+from .call import Call, in_body
+from .constructors import take_over
+from .protocols import Arguments, Experiment, Keywords, Wrapped
 
 
-@in_no_file
-def create_experiment(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+@in_body
+def create_experiment(call: Call, wrapped: Wrapped, instance: None, args: Arguments, kwargs: Keywords) -> Experiment:
     """The experiment for a run of MLflow: the task's, with the name of the run if nobody else gave it one."""
-    if _is_untracked():
-        return wrapped(*args, **kwargs)
-    import comet_ml
-
-    # Older SDKs have no start().
-    experiment = getattr(comet_ml, "start", comet_ml.Experiment)()
-    take_over(experiment, SimpleNamespace(name=args[0] if args else kwargs.get("experiment_name"), tags=None))
+    experiment: Experiment = importlib.import_module("comet_ml").start()
+    take_over(experiment, args[0] if args else kwargs.get("experiment_name"))
     return experiment
 
 
-def running_experiment(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """The experiment that the end of MLflow's run ends: none. Where there is none, the bridge asks for a new one."""
-    return wrapped(*args, **kwargs) if _is_untracked() else None
-
-
-def forget_experiment(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Leave the task's experiment the running one after the end of MLflow's run."""
-    return wrapped(*args, **kwargs) if _is_untracked() else None
-
-
-def _is_untracked() -> bool:
-    return nearest() is None or direct.get()
+@in_body
+def nothing(call: Call, wrapped: Wrapped, instance: None, args: Arguments, kwargs: Keywords) -> None:
+    """There is no experiment that the end of MLflow's run could end, and the running one stays: the task's."""

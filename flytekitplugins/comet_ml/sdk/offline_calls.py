@@ -1,46 +1,45 @@
-"""Calls of the body that only the server can answer, where it does not: offline, in an outage, or disabled.
+"""Calls that only the server can answer, while it does not: offline, in an outage, or disabled.
 
-A body does not know whether the server is there, nor whether its process is the one that tracks. So what can be kept is
-kept, what only shows or tells something does nothing, and what needs an answer says so.
+A body does not know whether the server is there, or whether its process is the one that tracks. So what can be kept is
+kept. A call that only shows or tells something does nothing. A call that needs an answer raises an error that says so.
 """
 
 from __future__ import annotations
 
 import importlib
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from ..log import logger
 from . import artifacts, refusals
 from .call import Call, call_of, direct, nearest
 from .experiments import is_offline
-from .sending import is_connected, run_within
-
-Wrapper = Callable[[Any, Any, Any, Any], Any]
+from .protocols import Arguments, Experiment, Keywords, Wrapped, Wrapper
+from .sending import is_connected
+from .threads import answer_within, wait_until
 
 
 class _NoAnswerError(Exception):
     """The server does not answer; the message says why."""
 
 
-def log_artifact(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def log_artifact(wrapped: Wrapped, instance: Experiment, args: Arguments, kwargs: Keywords) -> object:
     """Log an artifact; where Comet cannot make it, its files and all that is known of it are kept."""
-    artifact: Any = args[0] if args else kwargs.get("artifact")
-    if _call_of(instance) is None or not hasattr(artifact, "assets") or len(args) > 1:
+    artifact = args[0] if args else kwargs.get("artifact")
+    if _call_of(instance) is None or artifact is None or not hasattr(artifact, "assets") or len(args) > 1:
         return wrapped(*args, **kwargs)
     if instance.disabled:
         return artifacts.known_of(artifact, instance)
     if is_offline(instance):
         return artifacts.keep(instance, artifact)
-    try:
-        if not is_connected(instance):
-            raise _NoAnswerError("the connection to Comet is lost")
-        return wrapped(*args, **kwargs)
-    except Exception as error:
-        if not (isinstance(error, _NoAnswerError) or refusals.is_outage(error)):
-            raise
-        reason = str(error) if isinstance(error, _NoAnswerError) else type(error).__name__
+    reason = "the connection to Comet is lost"
+    if is_connected(instance):
+        try:
+            return wrapped(*args, **kwargs)
+        except Exception as error:
+            if not refusals.is_outage(error):
+                raise
+            reason = type(error).__name__
     logger.warning(
         "Comet has not made the artifact %r: it cannot be reached (%s). Its files are logged as assets of the "
         "experiment.",
@@ -50,7 +49,7 @@ def log_artifact(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dic
     return artifacts.keep(instance, artifact)
 
 
-def needs_the_server(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def needs_the_server(wrapped: Wrapped, instance: Experiment, args: Arguments, kwargs: Keywords) -> object:
     """Ask the server; where it does not answer, say that the call cannot work, and what to do."""
     try:
         return _answer(wrapped, instance, args, kwargs)
@@ -58,7 +57,7 @@ def needs_the_server(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs:
         raise artifacts.needs_the_server(f"{_name(wrapped)}()", str(reason)) from reason.__cause__
 
 
-def nothing(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def nothing(wrapped: Wrapped, instance: Experiment, args: Arguments, kwargs: Keywords) -> object:
     """Show something, or tell the server; where it does not answer, the body does not wait for it."""
     if instance.disabled:
         return wrapped(*args, **kwargs)
@@ -69,7 +68,7 @@ def nothing(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str
         return None
 
 
-def log_embedding(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def log_embedding(wrapped: Wrapped, instance: Experiment, args: Arguments, kwargs: Keywords) -> object:
     """Log an embedding; older SDKs refuse that offline."""
     try:
         return wrapped(*args, **kwargs)
@@ -80,25 +79,25 @@ def log_embedding(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: di
         return None
 
 
-def add_tags(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def add_tags(wrapped: Wrapped, instance: Experiment, args: Arguments, kwargs: Keywords) -> object:
     """Add tags, which an experiment keeps for its archive and tells the server at once."""
     if _call_of(instance) is None or instance.disabled or is_connected(instance):
         return nothing(wrapped, instance, args, kwargs)
     online = importlib.import_module("comet_ml").Experiment
-    # Only what an offline experiment does as well.
+    # This does no more than an offline experiment does.
     getattr(super(online, instance), _name(wrapped))(*args, **kwargs)
     return None
 
 
-def url(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """The address of an experiment; of an offline one, that which it will have."""
+def url(wrapped: Wrapped, instance: Experiment | None, args: Arguments, kwargs: Keywords) -> object:
+    """The address of an experiment. An offline one has the address that it will have in Comet."""
     # A property's function is called with the object.
-    experiment = args[0] if instance is None else instance
+    experiment: Experiment = args[0] if instance is None else instance
     call = call_of(experiment) if is_offline(experiment) else None
     return wrapped(*args, **kwargs) if call is None else call.url_of(experiment)
 
 
-def _answer(wrapped: Any, experiment: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _answer(wrapped: Wrapped, experiment: Experiment, args: Arguments, kwargs: Keywords) -> object:
     """What the SDK gives, with the time that the body may wait for a server that is away.
 
     Raises:
@@ -113,28 +112,18 @@ def _answer(wrapped: Any, experiment: Any, args: tuple[Any, ...], kwargs: dict[s
         raise _NoAnswerError("the experiment of this task is offline")
     if not is_connected(experiment):
         raise _NoAnswerError("the connection to Comet is lost")
-    results: list[Any] = []
-    errors: list[BaseException] = []
-
-    def ask() -> None:
-        try:
-            results.append(wrapped(*args, **kwargs))
-        except BaseException as error:
-            errors.append(error)
-
     begun = time.monotonic()
-    thread = run_within(0.05, ask, "comet-ml-asking")
-    while thread.is_alive() and is_connected(experiment) and time.monotonic() - begun < call.seconds_to_wait:
-        thread.join(0.1)
-    if errors and not refusals.is_outage(errors[0]):
-        raise errors[0]
-    if not results:
-        call.seconds_to_wait -= time.monotonic() - begun
-        raise _NoAnswerError("Comet cannot be reached") from (errors[0] if errors else None)
-    return results[0]
+    answer = answer_within(0.05, lambda: wrapped(*args, **kwargs), "comet-ml-asking")
+    deadline = begun + call.seconds_to_wait
+    wait_until(lambda: answer.done() or not is_connected(experiment), lambda: deadline)
+    outage = answer.exception() if answer.done() else None
+    if answer.done() and (outage is None or not refusals.is_outage(outage)):
+        return answer.result()
+    call.seconds_to_wait -= time.monotonic() - begun
+    raise _NoAnswerError("Comet cannot be reached") from outage
 
 
-def _call_of(experiment: Any) -> Call | None:
+def _call_of(experiment: Experiment) -> Call | None:
     """The call in which the body uses an experiment."""
     if direct.get():
         return None
@@ -142,7 +131,7 @@ def _call_of(experiment: Any) -> Call | None:
     return call_of(experiment) or (nearest() if experiment.disabled else None)
 
 
-def _name(wrapped: Any) -> str:
+def _name(wrapped: Wrapped) -> str:
     return str(getattr(wrapped, "__name__", "this"))
 
 

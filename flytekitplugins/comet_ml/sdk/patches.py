@@ -7,10 +7,10 @@ wrapper calls what it wraps, and nothing else. Nothing is ever taken off again: 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+import sys
 from dataclasses import dataclass
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import Any, TypeAlias
 
 import wrapt
 
@@ -20,6 +20,7 @@ from . import (
     constructors,
     disk_room,
     http,
+    message_list,
     mlflow_bridge,
     offline_calls,
     running_experiment,
@@ -29,8 +30,7 @@ from . import (
     threads,
     waiting,
 )
-
-Wrapper = Callable[[Any, Any, Any, Any], Any]
+from .protocols import Wrapper
 
 
 @dataclass(frozen=True)
@@ -52,44 +52,31 @@ class Patch:
     older: tuple[str, ...] = ()
 
 
+def _of_experiments(name: str, wrapper: Wrapper, otherwise: str) -> Patch:
+    """A row for what every kind of experiment has, from a class with another name in older SDKs."""
+    older = f"comet_ml.experiment:BaseExperiment.{name}"
+    return Patch("comet_ml.experiment", f"CometExperiment.{name}", wrapper, otherwise, (older,))
+
+
+_ENDS_OURS = "it ends the task's own"
+_FILLS_THE_DISK = "what is logged can fill the disk"
+_NOT_TEMPORARY = "it is where the body cleans up"
+_NEEDS_COMET = "it fails, or takes long, where Comet is away"
+_BESIDE_MLFLOW = "a run of MLflow has an experiment of its own"
+
 PATCHES = (
     Patch("comet_ml", "start", constructors.start, "start() opens what the SDK opens"),
-    Patch("comet_ml._online", "Experiment.__init__", constructors.experiment, "Experiment() ends the task's own"),
-    Patch(
-        "comet_ml._online", "ExistingExperiment.__init__", constructors.existing_experiment, "it ends the task's own"
-    ),
-    Patch(
-        "comet_ml.offline",
-        "OfflineExperiment.__init__",
-        constructors.offline_experiment,
-        "OfflineExperiment() takes the task's key, and ends its own",
-    ),
-    Patch(
-        "comet_ml.experiment",
-        "CometExperiment.flush",
-        waiting.flush,
-        "flush() waits as long as the SDK does",
-        ("comet_ml.experiment:BaseExperiment.flush",),
-    ),
-    Patch(
-        "comet_ml.experiment",
-        "CometExperiment.end",
-        waiting.end,
-        "end() waits as long as the SDK does",
-        ("comet_ml.experiment:BaseExperiment.end",),
-    ),
+    Patch("comet_ml._online", "Experiment.__init__", constructors.experiment, _ENDS_OURS),
+    Patch("comet_ml._online", "ExistingExperiment.__init__", constructors.experiment, _ENDS_OURS),
+    Patch("comet_ml.offline", "OfflineExperiment.__init__", constructors.experiment, _ENDS_OURS),
+    _of_experiments("flush", waiting.flush, "flush() waits as long as the SDK does"),
+    _of_experiments("end", waiting.end, "end() waits as long as the SDK does"),
     Patch(
         "comet_ml.streamer.online",
         "OnlineStreamer.wait_for_finish",
         sending.wait_for_finish,
         "the end waits as long as the SDK does, and keeps an archive only if the connection was lost",
         ("comet_ml.comet:Streamer.wait_for_finish",),
-    ),
-    Patch(
-        "comet_ml.streamer.handlers.online_handler",
-        "OnlineMessageHandler._process_rest_api_send",
-        sending.note_parameters,
-        "a parameter that was logged twice leaves an archive",
     ),
     Patch(
         "comet_ml.streamer.handlers.online_handler",
@@ -105,12 +92,8 @@ PATCHES = (
         "a page that is not Comet's counts as delivered, and redirects are followed with the key",
         ("comet_ml.connection_helpers:get_http_session", "comet_ml.connection:get_http_session"),
     ),
-    Patch(
-        "comet_ml.env_logging",
-        "get_command",
-        system_details.command,
-        "the system details have the whole command line in them",
-    ),
+    Patch("comet_ml.connection", "Reporting.report", http.report, "reports of failures may go to Comet's own service"),
+    Patch("comet_ml.env_logging", "get_command", system_details.command, "the system details have the command line"),
     Patch(
         "comet_ml.experiment",
         "parse_command_line_arguments",
@@ -123,65 +106,45 @@ PATCHES = (
         threads.leave_at_exit,
         "an upload that hangs keeps the process alive",
     ),
+    Patch("comet_ml.loggers.mlflow_logger", "_create_experiment", mlflow_bridge.create_experiment, _BESIDE_MLFLOW),
+    Patch("comet_ml.loggers.mlflow_logger", "get_global_experiment", mlflow_bridge.nothing, _BESIDE_MLFLOW),
+    Patch("comet_ml.loggers.mlflow_logger", "set_global_experiment", mlflow_bridge.nothing, _BESIDE_MLFLOW),
     *(
-        Patch("comet_ml.loggers.mlflow_logger", name, wrapper, "a run of MLflow has an experiment of its own")
-        for name, wrapper in (
-            ("_create_experiment", mlflow_bridge.create_experiment),
-            ("get_global_experiment", mlflow_bridge.running_experiment),
-            ("set_global_experiment", mlflow_bridge.forget_experiment),
-        )
-    ),
-    Patch("comet_ml.connection", "Reporting.report", http.report, "reports of failures may go to Comet's own service"),
-    *(
-        Patch(module, f"{kind}.{name}", wrapper, "it fails, or takes long, where Comet is away")
-        for module, kind, wrappers in (
-            ("comet_ml.offline", "OfflineExperiment", offline_calls.OFFLINE),
-            ("comet_ml._online", "Experiment", offline_calls.ONLINE),
-        )
-        for name, wrapper in wrappers.items()
-    ),
-    Patch(
-        "comet_ml.experiment",
-        "CometExperiment.url",
-        offline_calls.url,
-        "an offline experiment has no address",
-        ("comet_ml.experiment:BaseExperiment.url",),
+        Patch("comet_ml.offline", f"OfflineExperiment.{name}", wrapper, _NEEDS_COMET)
+        for name, wrapper in offline_calls.OFFLINE.items()
     ),
     *(
-        Patch(module, f"tempfile.{name}", temporary_files.in_own_directory, "it is where the body cleans up", older)
+        Patch("comet_ml._online", f"Experiment.{name}", wrapper, _NEEDS_COMET)
+        for name, wrapper in offline_calls.ONLINE.items()
+    ),
+    _of_experiments("url", offline_calls.url, "an offline experiment has no address"),
+    *(
+        Patch(f"comet_ml.{module}", f"tempfile.{name}", temporary_files.in_own_directory, _NOT_TEMPORARY, older)
         for module, name, older in (
-            ("comet_ml.experiment", "mkdtemp", ()),
-            ("comet_ml.streamer.fallback", "mkdtemp", ("comet_ml.comet:tempfile.mkdtemp",)),
-            ("comet_ml.replay_manager", "mkdtemp", ()),
-            ("comet_ml.offline_utils", "mkdtemp", ()),
-            ("comet_ml.file_uploader", "NamedTemporaryFile", ()),
-            ("comet_ml.utils", "mkdtemp", ()),
-            ("comet_ml.experiment_loggers.points_3d.log", "NamedTemporaryFile", ()),
-            ("comet_ml.experiment_loggers.points_3d.thumbnail", "NamedTemporaryFile", ()),
+            ("experiment", "mkdtemp", ()),
+            ("streamer.fallback", "mkdtemp", ("comet_ml.comet:tempfile.mkdtemp",)),
+            ("replay_manager", "mkdtemp", ()),
+            ("offline_utils", "mkdtemp", ()),
+            ("file_uploader", "NamedTemporaryFile", ()),
+            ("utils", "mkdtemp", ()),
+            ("experiment_loggers.points_3d.log", "NamedTemporaryFile", ()),
+            ("experiment_loggers.points_3d.thumbnail", "NamedTemporaryFile", ()),
         )
     ),
     Patch(
         "comet_ml.streamer.handlers.offline_handler",
         "OfflineMessageHandler.handle",
         disk_room.write,
-        "what is logged offline can fill the disk",
+        _FILLS_THE_DISK,
         ("comet_ml.comet:OfflineStreamer._process_message", "comet_ml.comet:OfflineStreamer._process_upload_message"),
     ),
-    Patch(
-        "comet_ml.replay_manager",
-        "ReplayManager.register_messages",
-        disk_room.register,
-        "what is logged while the server is away can fill the disk",
-    ),
-    Patch(
-        "comet_ml.experiment",
-        "CometExperiment._log_preprocessed_asset",
-        disk_room.log_asset,
-        "an asset can fill the disk",
-        ("comet_ml.experiment:BaseExperiment._log_preprocessed_asset",),
-    ),
+    Patch("comet_ml.replay_manager", "ReplayManager.register_messages", message_list.register, _FILLS_THE_DISK),
+    _of_experiments("_log_preprocessed_asset", disk_room.log_asset, _FILLS_THE_DISK),
 )
 """Every row. `tests/sdk/test_contract.py` fails when the SDK drops one."""
+
+_Place: TypeAlias = tuple[object, str, object]
+"""An object of the SDK, a name in it, and what stands there."""
 
 _lock = process_lock()
 
@@ -189,7 +152,7 @@ _lock = process_lock()
 def apply() -> None:
     """Put the table in force, all of it or nothing; rows that are in force stay as they are."""
     with _lock():
-        done: list[tuple[Any, str, Any]] = []
+        done: list[_Place] = []
         try:
             for patch in PATCHES:
                 places = _places(patch)
@@ -213,13 +176,13 @@ def in_force() -> list[Patch]:
     return [patch for patch in PATCHES if any(_is_ours(original) for _, _, original in _places(patch))]
 
 
-def _wrapped(original: Any, wrapper: Wrapper) -> Any:
+def _wrapped(original: Any, wrapper: Wrapper) -> object:
     if isinstance(original, property) and original.fget is not None:
         return property(wrapt.FunctionWrapper(original.fget, wrapper), original.fset, original.fdel, original.__doc__)
     return wrapt.FunctionWrapper(original, wrapper)
 
 
-def _is_ours(function: Any) -> bool:
+def _is_ours(function: object) -> bool:
     function = getattr(function, "fget", function)
     while function is not None:
         if isinstance(function, wrapt.FunctionWrapper):
@@ -228,33 +191,24 @@ def _is_ours(function: Any) -> bool:
     return False
 
 
-def _places(patch: Patch) -> list[tuple[Any, str, Any]]:
-    """Where the installed SDK has what a row names: the object, the name in it, and what stands there."""
+def _places(patch: Patch) -> list[_Place]:
+    """Where the installed SDK has what a row names."""
     newest = _find(patch.module, patch.name)
     if newest is not None:
         return [newest]
     return [place for text in patch.older if (place := _find(*text.split(":"))) is not None]
 
 
-def _find(module: str, name: str) -> tuple[Any, str, Any] | None:
+def _find(module: str, name: str) -> _Place | None:
     try:
         of_sdk = importlib.import_module(module)
         parent, attribute, original = wrapt.resolve_path(of_sdk, name)
     except (ImportError, AttributeError):
         return None
-    if isinstance(parent, ModuleType) and parent is not of_sdk and not isinstance(parent, _AsTheSDKSeesIt):
-        # Of a module that is not the SDK's, only what the SDK sees is replaced.
-        parent = _AsTheSDKSeesIt(parent)
-        setattr(of_sdk, name.partition(".")[0], parent)
+    if isinstance(parent, ModuleType) and parent is not of_sdk and parent is sys.modules.get(parent.__name__):
+        # Another module than the SDK's keeps its function for everybody else: the SDK's module gets a copy of it.
+        copied = ModuleType(parent.__name__, parent.__doc__)
+        vars(copied).update(vars(parent))
+        setattr(of_sdk, name.partition(".")[0], copied)
+        parent = copied
     return parent, attribute, original
-
-
-class _AsTheSDKSeesIt(ModuleType):
-    """Another module, of which a name can be replaced for one module of the SDK alone."""
-
-    def __init__(self, module: ModuleType) -> None:
-        super().__init__(module.__name__, module.__doc__)
-        self.__dict__["_module"] = module
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.__dict__["_module"], name)

@@ -1,15 +1,24 @@
 """How long the SDK's connections wait for a server, and how often they ask it again.
 
-Where the SDK keeps its connections is not public: each function says what happens where they are somewhere else.
+Where the SDK keeps its connections is not public: each function says what happens if they are somewhere else.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from requests.adapters import HTTPAdapter
 
 from ..log import logger
+from .experiments import online_of
+from .protocols import Experiment
+
+if TYPE_CHECKING:
+    from comet_ml.connection.connection_api import LowLevelHTTPClient
+    from comet_ml.streamer.online import OnlineStreamer
 
 SHORT_TIMEOUTS = {
     "COMET_TIMEOUT_HTTP": "3",
@@ -24,11 +33,11 @@ SHORT_TIMEOUTS = {
 }
 """Settings by which a server that does not answer is given up soon: for the start, which has a deadline besides."""
 
-DEADLINE = "flytekitplugins_comet_ml_deadline"
-"""Attribute of a streamer: the moment, by the monotonic clock, at which its end gives up."""
+deadlines: WeakKeyDictionary[OnlineStreamer, float] = WeakKeyDictionary()
+"""For each streamer that sends: the moment, by the monotonic clock, at which its end gives up."""
 
 
-def be_patient(experiment: Any, timeouts: Mapping[str, float], retries: int, backoff_factor: float) -> None:
+def be_patient(experiment: Experiment, timeouts: Mapping[str, float], retries: int, backoff_factor: float) -> None:
     """Let an experiment's connections wait and retry as the settings in force say, and not as they did at the start.
 
     They keep the settings under which they were made. `requests` and `urllib3` have public names for them; where the
@@ -41,10 +50,10 @@ def be_patient(experiment: Any, timeouts: Mapping[str, float], retries: int, bac
         backoff_factor: How much longer each time (`urllib3.Retry`).
     """
     for kind, client in _clients(experiment).items():
-        _set_patience(client, timeouts[kind], {"total": retries, "backoff_factor": backoff_factor})
+        _set_patience(client, timeouts[kind], total=retries, backoff_factor=backoff_factor)
 
 
-def hurry(experiment: Any, seconds: float) -> None:
+def hurry(experiment: Experiment, seconds: float) -> None:
     """Have an experiment's `end` give up what it cannot send within some seconds, and write it to an archive instead.
 
     `end` waits for as long as the SDK is sending, each request as long as its timeout says; only when it has given up
@@ -56,27 +65,27 @@ def hurry(experiment: Any, seconds: float) -> None:
     """
     for client in _clients(experiment).values():
         # Several requests come before and after what is to be sent.
-        _set_patience(client, min(client.default_timeout, max(2.0, seconds / 8)), {"total": 0 if seconds < 20 else 1})
-    streamer: Any = getattr(experiment, "streamer", None)
-    online = getattr(streamer, "online_streamer", None)
+        _set_patience(client, min(client.default_timeout, max(2.0, seconds / 8)), total=0 if seconds < 20 else 1)
+    online = online_of(experiment)
     if online is not None:
-        setattr(online, DEADLINE, time.monotonic() + 0.8 * seconds)
-        if hasattr(streamer, "terminate_timeout"):
-            streamer.terminate_timeout = max(1.0, min(streamer.terminate_timeout, 0.1 * seconds))
+        deadlines[online] = time.monotonic() + 0.8 * seconds
+        if hasattr(experiment.streamer, "terminate_timeout"):
+            experiment.streamer.terminate_timeout = max(1.0, min(experiment.streamer.terminate_timeout, 0.1 * seconds))
 
 
-def _clients(experiment: Any) -> dict[str, Any]:
+def _clients(experiment: Experiment) -> dict[str, LowLevelHTTPClient]:
     """The HTTP clients of an experiment, by the name of their timeout."""
     places = {"http": ("connection", "_low_level_http_client"), "api": ("rest_api_client", "low_level_api_client")}
     found = {kind: getattr(getattr(experiment, owner, None), name, None) for kind, (owner, name) in places.items()}
-    return {kind: client for kind, client in found.items() if hasattr(client, "default_timeout")}
+    return {kind: client for kind, client in found.items() if client is not None and hasattr(client, "default_timeout")}
 
 
-def _set_patience(client: Any, timeout: float, how_often: dict[str, Any]) -> None:
+def _set_patience(client: LowLevelHTTPClient, timeout: float, **retries: float) -> None:
     try:
         client.default_timeout = timeout
         for adapter in client.retry_session.adapters.values():
-            # A server can ask to wait for an hour.
-            adapter.max_retries = adapter.max_retries.new(**how_often, respect_retry_after_header=False)
+            if isinstance(adapter, HTTPAdapter):
+                # A server can ask to wait for an hour.
+                adapter.max_retries = adapter.max_retries.new(**retries, respect_retry_after_header=False)
     except (AttributeError, TypeError):
         logger.debug("This comet-ml keeps its connections elsewhere.")

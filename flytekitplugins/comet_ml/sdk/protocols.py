@@ -1,9 +1,18 @@
-"""What is used of the SDK's experiments: the SDK has no types for type checkers."""
+"""What is used of the SDK's experiments, in all of its versions, and what a wrapper of its functions is."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias
+
+Wrapped: TypeAlias = Callable[..., Any]
+"""A function of the SDK, bound to its object."""
+
+Arguments: TypeAlias = tuple[Any, ...]
+Keywords: TypeAlias = dict[str, Any]
+
+Wrapper: TypeAlias = Callable[[Wrapped, Any, Arguments, Keywords], object]
+"""What wrapt calls in the place of a function: with it, its object (None if it has none), and the arguments."""
 
 
 class Experiment(Protocol):
@@ -14,6 +23,11 @@ class Experiment(Protocol):
     disabled: bool
     project_name: str | None
     workspace: str | None
+    tmpdir: str | None
+    context: str | None
+    curr_step: int | None
+    metrics: Mapping[str, Any]
+    streamer: Any
 
     @property
     def url(self) -> str | None:
@@ -25,7 +39,7 @@ class Experiment(Protocol):
     def get_name(self) -> str | None:
         """Its name, if it was given one in this process."""
 
-    def get_other(self, name: str) -> Any:
+    def get_other(self, name: str) -> object:
         """An Other that was logged in this process; `KeyError` without one."""
 
     def set_name(self, name: str) -> None:
@@ -37,7 +51,9 @@ class Experiment(Protocol):
     def set_filename(self, fname: str) -> None:
         """Say which file its code stands in."""
 
-    def log_code(self, file_name: str | None = None, *, code: str | None = None, code_name: str | None = None) -> Any:
+    def log_code(
+        self, file_name: str | None = None, *, code: str | None = None, code_name: str | None = None
+    ) -> object:
         """Log a source file, or a text as one with a name."""
 
     def log_others(self, dictionary: Mapping[str, Any]) -> None:
@@ -49,8 +65,17 @@ class Experiment(Protocol):
     def log_parameters(self, parameters: Mapping[str, Any]) -> None:
         """Log parameters."""
 
-    def log_asset_data(self, data: Any, name: str, overwrite: bool = False) -> Any:
+    def log_asset(self, file_data: object, file_name: str, *, metadata: object) -> Mapping[str, Any] | None:
+        """Log a file; what it gives has the ``assetId``."""
+
+    def log_remote_asset(self, uri: str, remote_file_name: str, *, metadata: object) -> Mapping[str, Any] | None:
+        """Log a file that lies elsewhere; what it gives has the ``assetId``."""
+
+    def log_asset_data(self, data: str, name: str, overwrite: bool = False) -> object:
         """Log a text as an asset."""
+
+    def flush(self) -> bool:
+        """Wait until everything is sent."""
 
     def end(self) -> None:
         """End it."""
@@ -68,8 +93,8 @@ class StoredExperiment(Protocol):
     def get_state(self) -> str:
         """``running``, ``finished`` or ``crashed``."""
 
-    def set_state(self, state: str) -> Any:
+    def set_state(self, state: str) -> object:
         """Set the state."""
 
-    def log_other(self, key: str, value: Any) -> Any:
+    def log_other(self, key: str, value: object) -> object:
         """Log an Other."""

@@ -25,6 +25,7 @@ from ..foreign_text import all_behind, described, printable, traceback_of
 from ..log import logger
 from .masked_values import masked_value, scrub
 from .masking import MASK, is_told, masked, spellings
+from .protocols import Arguments, Keywords, Wrapped
 
 __all__ = ["MASK", "SDKLogFilter", "masked", "scrub", "spellings"]
 
@@ -35,8 +36,6 @@ _REPETITIONS = 5
 _KINDS_OF_RECORDS = 256
 
 _OF_EVERY_RECORD = frozenset(vars(logging.LogRecord("", 0, "", 0, "", (), None))) | {"taskName"}
-
-_PLAIN = (str, int, float, bool, type(None))
 
 _filters: list[SDKLogFilter] = []
 # A thread of the SDK can outlive its session, and log the key then.
@@ -111,7 +110,7 @@ class SDKLogFilter:
 
     def wants(self, record: logging.LogRecord) -> bool:
         """Whether a record is to be shown, as far as this session goes."""
-        if not _is_of(record, (_SDK_LOGGER,)):
+        if not _is_of(record.name, (_SDK_LOGGER,)):
             return True
         listeners = [self._listeners.get(thread) for thread in (record.thread, None)]
         return all(listener is None or listener(record) for listener in listeners) and not self._repeats(record)
@@ -128,12 +127,9 @@ class SDKLogFilter:
         return said > _REPETITIONS
 
 
-def _is_of(record: logging.LogRecord, names: tuple[str, ...]) -> bool:
-    return _is_within(record.name, names)
-
-
-def _is_within(module: object, names: tuple[str, ...]) -> bool:
-    return any(module == name or str(module).startswith(f"{name}.") for name in names)
+def _is_of(name: object, roots: tuple[str, ...]) -> bool:
+    """Whether a logger or a module is one of some packages."""
+    return any(name == root or str(name).startswith(f"{root}.") for root in roots)
 
 
 def _exception_of(record: logging.LogRecord) -> BaseException | None:
@@ -153,7 +149,7 @@ def _put_in_force() -> None:
         warnings.formatwarning = wrapt.FunctionWrapper(warnings.formatwarning, _mask_warning)
 
 
-def _come_by(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _come_by(wrapped: Wrapped, instance: logging.Logger, args: Arguments, kwargs: Keywords) -> object:
     """What stands before `Logger.handle`, and before `callHandlers` for loggers with a `handle` of their own."""
     record = args[0] if args else kwargs.get("record")
     if not (_filters or _remembered[0]) or getattr(_in_hand, "record", None) is record:
@@ -165,7 +161,7 @@ def _come_by(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[st
         _in_hand.record = outer
 
 
-def _is_shown(record: Any) -> bool:
+def _is_shown(record: object) -> bool:
     """Mask a record, and say whether anybody is to see it."""
     if not isinstance(record, logging.LogRecord):
         return True
@@ -194,7 +190,8 @@ def _union(*secrets: frozenset[str]) -> frozenset[str]:
 
 def _mask(record: logging.LogRecord, secrets: frozenset[str]) -> None:
     message = _message_of(record)
-    if is_told(message, secrets) or _is_told_in_arguments(record.args, secrets):
+    # A handler can show the arguments apart from the message.
+    if is_told(message, secrets) or masked_value(record.args, secrets) is not record.args:
         record.msg, record.args = masked(message, secrets), ()
     for name in vars(record).keys() - _OF_EVERY_RECORD:
         value = vars(record)[name]
@@ -205,15 +202,6 @@ def _mask(record: logging.LogRecord, secrets: frozenset[str]) -> None:
         if getattr(record, name):
             setattr(record, name, masked(str(getattr(record, name)), secrets))
     _mask_exception(record, secrets)
-
-
-def _is_told_in_arguments(arguments: Any, secrets: frozenset[str]) -> bool:
-    # A handler can show them apart from the message.
-    if type(arguments) is tuple:
-        if any(type(a) is str and is_told(a, secrets) for a in arguments):
-            return True
-        arguments = tuple(a for a in arguments if type(a) not in _PLAIN)
-    return bool(arguments) and masked_value(arguments, secrets) is not arguments
 
 
 def _message_of(record: logging.LogRecord) -> str:
@@ -241,7 +229,7 @@ def _mask_exception(record: logging.LogRecord, secrets: frozenset[str]) -> None:
         return told
 
     description = described(error, mask)
-    if found or _is_of(record, _ON_THE_LINE) or _is_told_in_frames(error, secrets):
+    if found or _is_of(record.name, _ON_THE_LINE) or _is_told_in_frames(error, secrets):
         record.exc_info, record.exc_text = None, description.traceback.rstrip()
 
 
@@ -249,7 +237,7 @@ def _is_told_in_frames(error: BaseException, secrets: frozenset[str]) -> bool:
     """Whether a variable of the SDK has a secret in it, in a frame that an exception leads to."""
     for each in all_behind(error):
         for frame, _ in traceback.walk_tb(traceback_of(each)):
-            if _is_within(frame.f_globals.get("__name__"), _ON_THE_LINE):
+            if _is_of(frame.f_globals.get("__name__"), _ON_THE_LINE):
                 variables = dict(frame.f_locals)
                 if masked_value(variables, secrets) is not variables:
                     return True
@@ -258,7 +246,7 @@ def _is_told_in_frames(error: BaseException, secrets: frozenset[str]) -> bool:
 
 def _make_printable(record: logging.LogRecord) -> None:
     """Spell out what a terminal would act on, where a record has in it what a server has sent."""
-    if not _filters or not _is_of(record, _ON_THE_LINE):
+    if not _filters or not _is_of(record.name, _ON_THE_LINE):
         return
     if isinstance(record.args, tuple) and any(type(a) is str and not a.isprintable() for a in record.args):
         record.args = tuple(printable(a) if type(a) is str else a for a in record.args)
@@ -279,5 +267,5 @@ def _masked_first(hook: Callable[[Any], Any], error_of: Callable[[Any], BaseExce
     return masked_hook
 
 
-def _mask_warning(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+def _mask_warning(wrapped: Wrapped, instance: None, args: Arguments, kwargs: Keywords) -> str:
     return masked(wrapped(*args, **kwargs), _secrets())

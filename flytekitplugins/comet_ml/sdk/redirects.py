@@ -1,10 +1,11 @@
 """Redirects: none of the SDK's requests follows one to another server, where its API key would go.
 
-`requests` takes a body with the key in it along (307 and 308), and every header but one. The SDK makes all of its
-sessions in one function; `resolve_redirects` is where a session follows, and `rebuild_auth` is what it asks before.
+`requests` sends every header but one to the new server, and the body with the key in it, too (307 and 308). The SDK
+makes all of its sessions in one function. A session follows a redirect in `resolve_redirects`, and calls `rebuild_auth`
+before it does.
 
-A redirect is refused if it leads to another scheme, host or port. There is one exception: a file that is fetched can
-lie in an object store, to which Comet sends the reader. It is followed, without what is meant for Comet.
+A redirect is refused if it leads to another scheme, host or port. There is one exception: Comet can send who fetches a
+file on to an object store. That redirect is followed without the headers for Comet.
 """
 
 from __future__ import annotations
@@ -33,19 +34,21 @@ def stay(session: requests.Session) -> None:
     """
     follow, rebuild = session.resolve_redirects, session.rebuild_auth
 
-    def resolve_redirects(response: Any, request: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
-        if kwargs.get("yield_requests"):
-            # Nobody follows: the SDK asks where to.
-            yield from follow(response, request, *args, **kwargs)
-            return
-        _check(session, response)
+    def resolve_redirects(
+        response: requests.Response, request: requests.PreparedRequest, *args: Any, **kwargs: Any
+    ) -> Iterator[Any]:
+        # Where requests are yielded, nobody follows: the SDK asks where to.
+        followed = not kwargs.get("yield_requests")
+        if followed:
+            _check(session, response)
         for answer in follow(response, request, *args, **kwargs):
             yield answer
-            _check(session, answer)
+            if followed:
+                _check(session, answer)
 
-    def rebuild_auth(request: Any, response: Any) -> None:
+    def rebuild_auth(request: requests.PreparedRequest, response: requests.Response) -> None:
         rebuild(request, response)
-        if not _is_same_server(response.request.url, request.url):
+        if not _is_same_server(str(response.request.url), str(request.url)):
             for name in [name for name in request.headers if name.lower() not in _FOR_ANYBODY]:
                 del request.headers[name]
 
@@ -53,7 +56,7 @@ def stay(session: requests.Session) -> None:
     session.rebuild_auth = rebuild_auth  # type: ignore[assignment, method-assign]
 
 
-def _check(session: requests.Session, response: Any) -> None:
+def _check(session: requests.Session, response: requests.Response) -> None:
     """Refuse a redirect that must not be followed.
 
     Raises:
@@ -75,7 +78,7 @@ def _check(session: requests.Session, response: Any) -> None:
     )
 
 
-def _check_within(response: Any, asked: str, target: str) -> None:
+def _check_within(response: requests.Response, asked: str, target: str) -> None:
     """Refuse a redirect to a page of the same server: Comet has not taken what was sent.
 
     Raises:
@@ -86,8 +89,8 @@ def _check_within(response: Any, asked: str, target: str) -> None:
         raise answers.NotCometError(f"{_server(asked)} answers with a redirect to a page of its own: a login?")
 
 
-def _is_file_elsewhere(request: Any, target: str) -> bool:
-    asked, key = urlsplit(request.url), request.headers.get(_KEY_HEADER)
+def _is_file_elsewhere(request: requests.PreparedRequest, target: str) -> bool:
+    asked, key = urlsplit(str(request.url)), str(request.headers.get(_KEY_HEADER, ""))
     if request.method != "GET" or not asked.path.endswith(_FILES) or (key and key in unquote(target)):
         return False
     return urlsplit(target).scheme in ("https", asked.scheme)

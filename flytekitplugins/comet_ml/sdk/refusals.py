@@ -28,8 +28,6 @@ _ARGUMENTS: Any = BaseException.__dict__["args"]
 def refusal(error: BaseException, *, server: str, workspace: str, project_name: str) -> CometTrackingError | None:
     """The error to raise for an exception of the SDK by which the server refuses this key, workspace or experiment.
 
-    They are told apart by type and `sdk_error_code`, never by message.
-
     Args:
         error: What the SDK raised or logged.
         server: The server that was asked, for the message.
@@ -77,7 +75,8 @@ def refusal(error: BaseException, *, server: str, workspace: str, project_name: 
 
 def is_unreachable(error: BaseException) -> bool:
     """Whether an exception says that there was no connection to the server: asking again would only take time."""
-    requests = importlib.import_module("requests")
+    import requests
+
     return isinstance(error, (requests.ConnectionError, requests.Timeout, ConnectionError))
 
 
@@ -87,16 +86,17 @@ def is_outage(error: BaseException) -> bool:
     Args:
         error: What the SDK raised.
     """
-    retries = importlib.import_module("requests").exceptions.RetryError
-    told: Any = error
+    from requests.exceptions import RetryError
+
+    told: object = error
     for _ in range(_CAUSES):
+        if not isinstance(told, BaseException):
+            return False
         status = _attribute(_attribute(told, "response"), "status_code")
-        if is_unreachable(told) or isinstance(told, retries) or (isinstance(status, int) and status >= 500):
+        if is_unreachable(told) or isinstance(told, RetryError) or (isinstance(status, int) and status >= 500):
             return True
         cause = _attribute(told, "__cause__")
         told = _attribute(told, "__context__") if cause is None else cause
-        if not isinstance(told, BaseException):
-            return False
     return False
 
 
@@ -113,7 +113,7 @@ def _is(error: BaseException, *names: str) -> bool:
     return isinstance(error, classes)
 
 
-def _attribute(thing: Any, name: str) -> Any:
+def _attribute(thing: object, name: str) -> object:
     """An attribute of something that may be of any make; None where there is none."""
     try:
         return getattr(thing, name, None)

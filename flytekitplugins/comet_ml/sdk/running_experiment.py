@@ -8,6 +8,7 @@ call's own; elsewhere, as in a thread that the call started, with the newest of 
 
 from __future__ import annotations
 
+import importlib
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from typing import Any
 
 from ..forks import process_lock
 from .call import Call, calls, current
+from .protocols import Experiment
 
 _lock = process_lock()
 
@@ -55,15 +57,15 @@ def own_call(sdk: Any) -> Iterator[Call]:
         current.set(outer)
 
 
-def process_wide(sdk: Any) -> Any:
+def process_wide(sdk: Any) -> Experiment | None:
     """The running experiment of the process, whatever the context's is."""
-    function = getattr(sdk, "get_running_experiment", None)
-    if isinstance(function, types.FunctionType) and "experiment" in function.__globals__:
-        return function.__globals__["experiment"]
-    return sdk.get_running_experiment()
+    function = sdk.get_running_experiment
+    ours = isinstance(function, types.FunctionType) and "experiment" in function.__globals__
+    experiment: Experiment | None = function.__globals__["experiment"] if ours else function()
+    return experiment
 
 
-def is_of_another_call(call: Call, experiment: Any) -> bool:
+def is_of_another_call(call: Call, experiment: Experiment) -> bool:
     """Whether an experiment is one of another tracked call that runs."""
     return any(other.experiment_of(experiment) for other in calls if other is not call)
 
@@ -71,12 +73,12 @@ def is_of_another_call(call: Call, experiment: Any) -> bool:
 # What stands in the SDK's functions. `experiment` is a global of the module that they stand in.
 
 
-def _get(experiment: Any) -> Any:
+def _get(experiment: Experiment | None) -> Experiment | None:
     call = current.get()
     return experiment if call is None else call.running
 
 
-def _set(experiment: Any) -> None:
+def _set(experiment: Experiment | None) -> None:
     call = current.get()
     if call is not None:
         call.running = experiment
@@ -84,13 +86,13 @@ def _set(experiment: Any) -> None:
             call.on_open(experiment)
 
 
-def _getter() -> Any:
+def _getter() -> object:
     from flytekitplugins.comet_ml.sdk import running_experiment
 
     return running_experiment._get(experiment)  # type: ignore[name-defined]
 
 
-def _setter(new_experiment: Any) -> None:
+def _setter(new_experiment: Experiment | None) -> None:
     global experiment
     from flytekitplugins.comet_ml.sdk import running_experiment
 
@@ -98,7 +100,7 @@ def _setter(new_experiment: Any) -> None:
     experiment = new_experiment  # type: ignore[name-defined]
 
 
-FUNCTIONS: dict[str, Callable[..., Any]] = {
+FUNCTIONS: dict[str, Callable[..., object]] = {
     "get_running_experiment": _getter,
     "get_global_experiment": _getter,
     "set_global_experiment": _setter,
@@ -112,21 +114,19 @@ def answer_by_context() -> None:
     Everybody holds these functions by ``from comet_ml import ...``, the SDK's own modules too: only their code is in
     one place. So it is the code that is replaced, for good; outside of a tracked call it does what it did.
     """
-    import comet_ml.config
-
-    functions = {name: getattr(comet_ml.config, name, None) for name in FUNCTIONS}
-    if all(isinstance(f, types.FunctionType) and "experiment" in f.__globals__ for f in functions.values()):
-        for name, function in functions.items():
-            assert isinstance(function, types.FunctionType)
-            function.__code__ = FUNCTIONS[name].__code__
+    config = importlib.import_module("comet_ml.config")
+    theirs = {name: getattr(config, name, None) for name in FUNCTIONS}
+    if all(isinstance(each, types.FunctionType) and "experiment" in each.__globals__ for each in theirs.values()):
+        for name, function in theirs.items():
+            setattr(function, "__code__", FUNCTIONS[name].__code__)  # noqa: B010 - for type checkers, it may be None
 
 
-def _answers_by_context(sdk: Any) -> bool:
+def _answers_by_context(sdk: object) -> bool:
     function = getattr(getattr(sdk, "config", None), "set_global_experiment", None)
     return getattr(function, "__code__", None) is _setter.__code__ or not isinstance(sdk, types.ModuleType)
 
 
-def _give_back_output(streams: dict[str, Any]) -> None:
+def _give_back_output(streams: dict[str, object]) -> None:
     """Put back `sys.stdout` and `sys.stderr` where the SDK has left its own: it does after experiments that overlap."""
     for name, stream in streams.items():
         if type(getattr(sys, name)).__module__ == "comet_ml.console":

@@ -9,14 +9,13 @@ that is taken off leaves the COMET_* variables as it found them.
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Iterable, Mapping, MutableMapping
-from typing import Any
+
+from ..forks import process_lock
 
 PREFIX = "COMET_"
 
-_lock = threading.RLock()
+_lock = process_lock()
 # By identity of the environment, since people's tests replace `os.environ` with a dictionary of their own.
 _stacks: dict[int, list[SettingsLayer]] = {}
 
@@ -26,7 +25,7 @@ def variable(setting: str) -> str:
     return PREFIX + setting.upper()
 
 
-def rendered(value: Any) -> str | None:
+def rendered(value: object) -> str | None:
     """The text that the SDK reads back as this value, whatever the setting's type.
 
     ``str(value)``, which `login` uses, is read back as something else for a bool of a number setting and for lists.
@@ -55,7 +54,7 @@ class SettingsLayer:
     def __init__(self, environ: MutableMapping[str, str]) -> None:
         self.environ = environ
         self._values: dict[str, str | None] = {}
-        with _lock:
+        with _lock():
             stack = _stacks.setdefault(id(environ), [])
             self._found = _comet_variables(environ)
             self._base = stack[-1]._without_it(self._found) if stack else self._found
@@ -78,24 +77,17 @@ class SettingsLayer:
 
     def apply(self) -> None:
         """Make the environment what this layer says, if it is in force, whatever was written to it meanwhile."""
-        with _lock:
-            if _stacks[id(self.environ)][-1] is self:
-                _replace(self.environ, self._applied())
+        self._put({*_comet_variables(self.environ), *self._base, *self._values})
 
     def _put(self, names: Iterable[str]) -> None:
         """What `apply` does, for some variables alone: a pod can have thousands."""
-        with _lock:
+        with _lock():
             if _stacks[id(self.environ)][-1] is self:
-                for name in names:
-                    value = self._values.get(name, self._base.get(name))
-                    if value is None:
-                        self.environ.pop(name, None)
-                    elif self.environ.get(name) != value:
-                        self.environ[name] = value
+                _put(self.environ, names, {**self._base, **self._values})
 
     def remove(self) -> None:
         """Take the layer off; a second time does nothing."""
-        with _lock:
+        with _lock():
             stack = _stacks.get(id(self.environ), [])
             if self not in stack:
                 return
@@ -105,16 +97,13 @@ class SettingsLayer:
                 # What the next one will leave behind is not this one's any more.
                 stack[position]._found = self._found
             else:
-                _replace(self.environ, self._found)
+                _put(self.environ, {*_comet_variables(self.environ), *self._found}, self._found)
             if not stack:
                 del _stacks[id(self.environ)]
 
-    def _applied(self) -> dict[str, str]:
-        return {name: value for name, value in {**self._base, **self._values}.items() if value is not None}
-
     def _without_it(self, variables: Mapping[str, str]) -> dict[str, str]:
         """What variables would be without this layer: where it is still in force, what it covers."""
-        applied, without = self._applied(), dict(self._base)
+        applied, without = {**self._base, **self._values}, dict(self._base)
         for name in {*variables, *applied}:
             if variables.get(name) != applied.get(name):
                 # Code has set it since.
@@ -128,20 +117,11 @@ def _comet_variables(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: environ[name] for name in list(environ) if name.startswith(PREFIX)}
 
 
-def _replace(environ: MutableMapping[str, str], wanted: Mapping[str, str]) -> None:
-    for name in _comet_variables(environ):
-        if name not in wanted:
-            del environ[name]
-    for name, value in wanted.items():
-        if environ.get(name) != value:
+def _put(environ: MutableMapping[str, str], names: Iterable[str], wanted: Mapping[str, str | None]) -> None:
+    """Give variables the values that are wanted, and take away those that are to have none."""
+    for name in names:
+        value = wanted.get(name)
+        if value is None:
+            environ.pop(name, None)
+        elif environ.get(name) != value:
             environ[name] = value
-
-
-def _in_forked_child() -> None:
-    # A thread that is not there any more may have held it.
-    global _lock
-    _lock = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_in_forked_child)

@@ -1,21 +1,20 @@
-"""Where the SDK keeps what it has not sent yet: in the call's own directory, and not in that for temporary files.
+"""The SDK's files of what it has not sent yet: they are in the call's own directory, and not in `TMPDIR`.
 
-Bodies clean up what is in `TMPDIR`. What an experiment has there would be gone, without a word: the SDK goes on writing
-to a file that nobody can find any more.
+Bodies clean up what is in `TMPDIR`, and so would remove the files of an experiment. Nobody would notice, because the
+SDK goes on writing to a file that has no name any more.
 """
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import Any
 
 from ..log import logger
 from .call import Call, nearest
-from .experiments import is_offline
+from .experiments import MESSAGES, is_offline, writer_of
+from .protocols import Arguments, Experiment, Keywords, Wrapped
 
 
-def in_own_directory(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def in_own_directory(wrapped: Wrapped, instance: None, args: Arguments, kwargs: Keywords) -> object:
     """Make a temporary file or directory of the SDK in the call's directory."""
     call = nearest()
     if call is not None and call.directory is not None and kwargs.get("dir") is None:
@@ -26,20 +25,15 @@ def in_own_directory(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs:
     return wrapped(*args, **kwargs)
 
 
-def tell_if_gone(call: Call, experiment: Any) -> None:
-    """Say it once if somebody has removed what an experiment has on the disk."""
-    streamer: Any = getattr(experiment, "streamer", None)
-    offline = is_offline(experiment)
-    writer: Any = streamer if offline else getattr(streamer, "offline_streamer", None)
-    directory = getattr(writer, "tmp_dir", None)
-    if not isinstance(directory, (str, os.PathLike)) or experiment.ended:
+def tell_if_gone(call: Call, experiment: Experiment) -> None:
+    """Warn once if somebody has removed what an experiment has on the disk."""
+    writer = writer_of(experiment)
+    if writer is None or experiment.ended or Path(writer.tmp_dir, MESSAGES).exists():
         return
-    if Path(directory, "messages.json").exists() or f"gone {directory}" in call.told:
-        return
-    call.told.add(f"gone {directory}")
-    logger.warning(
-        "Something has removed the files of the Comet experiment %s (%s): %s.",
-        experiment.get_key(),
-        directory,
-        "what was logged to it is lost" if offline else "what Comet does not take is in no archive",
-    )
+    if call.tells(f"gone {writer.tmp_dir}"):
+        logger.warning(
+            "Something has removed the files of the Comet experiment %s (%s): %s.",
+            experiment.get_key(),
+            writer.tmp_dir,
+            "what was logged to it is lost" if is_offline(experiment) else "what Comet does not take is in no archive",
+        )

@@ -1,46 +1,76 @@
-"""Threads of the SDK that would keep the process alive after its task: its upload workers."""
+"""Steps in daemon threads, because the SDK has no bound that holds: the process does not wait for these threads."""
 
 from __future__ import annotations
 
 import concurrent.futures.thread
+import contextvars
 import threading
-from typing import Any
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
 
 from ..log import logger
-from .call import nearest
+from .call import Call, in_body
+from .protocols import Arguments, Keywords, Wrapped
+
+_T = TypeVar("_T")
 
 
-def leave_at_exit(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+def run_within(seconds: float, step: Callable[[], object], name: str) -> threading.Thread:
+    """Run a step in a daemon thread with this context, and wait for it.
+
+    Args:
+        seconds: How long to wait.
+        step: What to do.
+        name: Name of the thread.
+
+    Returns:
+        The thread, which is alive if the time was not enough.
+    """
+    thread = threading.Thread(target=contextvars.copy_context().run, args=(step,), name=name, daemon=True)
+    thread.start()
+    thread.join(max(0.0, seconds))
+    return thread
+
+
+def answer_within(seconds: float, step: Callable[[], _T], name: str) -> Future[_T]:
+    """Run a step in a daemon thread with this context, and wait for its answer.
+
+    Returns:
+        What it gives or raises, or will, if the time was not enough.
+    """
+    answer: Future[_T] = Future()
+
+    def run() -> None:
+        try:
+            answer.set_result(step())
+        except BaseException as error:
+            answer.set_exception(error)
+
+    run_within(seconds, run, name)
+    return answer
+
+
+def wait_until(done: Callable[[], bool], deadline: Callable[[], float], pause: float = 0.01) -> None:
+    """Wait until something is done, or until a deadline, which may come nearer meanwhile."""
+    while not done() and time.monotonic() < deadline():
+        time.sleep(pause)
+
+
+@in_body
+def leave_at_exit(call: Call, wrapped: Wrapped, instance: object, args: Arguments, kwargs: Keywords) -> None:
     """Make a pool of upload workers that the process does not wait for when it ends: the end of the session does.
 
     Python joins the workers of every `concurrent.futures` pool at exit, for as long as a request of theirs may take.
-    It has no switch for that, so the workers are made daemons, and taken off the list of those to join.
+    It has no switch for that. So the pool is made in a daemon thread, which makes its workers daemons too, and they are
+    taken off the list of those to join.
     """
-    if nearest() is None:
-        wrapped(*args, **kwargs)
-        return
-    run_in_daemon(lambda: wrapped(*args, **kwargs))
+    answer_within(0, lambda: wrapped(*args, **kwargs), "comet-ml-upload-workers").result()
     workers = getattr(getattr(instance, "_executor", None), "_threads", ())
-    joined_at_exit: Any = getattr(concurrent.futures.thread, "_threads_queues", None)
+    joined_at_exit = getattr(concurrent.futures.thread, "_threads_queues", None)
     if joined_at_exit is None:
         logger.debug("This Python keeps the list of workers elsewhere: a hanging upload keeps the process alive.")
         return
     for worker in list(workers):
         joined_at_exit.pop(worker, None)
-
-
-def run_in_daemon(step: Any) -> None:
-    """Run a step in a daemon thread and wait for it: threads that it starts are daemons, too."""
-    raised: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            step()
-        except BaseException as error:
-            raised.append(error)
-
-    thread = threading.Thread(target=run, daemon=True, name="comet-ml-upload-workers")
-    thread.start()
-    thread.join()
-    if raised:
-        raise raised[0]

@@ -11,12 +11,16 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from ..log import logger
 from . import patches
-from .experiments import is_offline
+from .experiments import writer_of
+from .protocols import Experiment
 from .redaction import SDKLogFilter
+
+if TYPE_CHECKING:
+    from comet_ml.messages import BaseMessage
+    from comet_ml.streamer.offline import OfflineStreamer
 
 # What the SDK logs of messages that it leaves out because its own check of them fails; others it sends all the same.
 _LEFT_OUT = (
@@ -109,7 +113,7 @@ class Written:
     start_time: int | None
 
 
-def written(experiment: Any, *, patience: float) -> Written | None:
+def written(experiment: Experiment, *, patience: float) -> Written | None:
     """What the SDK has written of an experiment to the local disk, after giving it time to write the rest.
 
     An online experiment keeps a copy of everything, in case the server is lost. What waits behind a request that hangs
@@ -122,23 +126,18 @@ def written(experiment: Any, *, patience: float) -> Written | None:
     Returns:
         None if this experiment, or this SDK, keeps nothing on disk.
     """
-    streamer: Any = getattr(experiment, "streamer", None)
-    writer: Any = streamer if is_offline(experiment) else getattr(streamer, "offline_streamer", None)
-    if writer is None or not hasattr(writer, "tmp_dir"):
+    writer, streamer = writer_of(experiment), experiment.streamer
+    if writer is None:
         return None
     if writer is not streamer:
-        _hand_over(streamer, writer)
+        _hand_over(streamer.messages, writer.messages)
     directory = Path(writer.tmp_dir)
     _await_writer(writer, directory, patience)
     started = getattr(streamer, "start_time", None) or getattr(experiment, "start_time", None)
     return Written(directory, started if isinstance(started, int) else None)
 
 
-def _hand_over(streamer: Any, writer: Any) -> None:
-    waiting, to_write = getattr(streamer, "messages", None), getattr(writer, "messages", None)
-    if not isinstance(waiting, queue.Queue) or not isinstance(to_write, queue.Queue):
-        logger.debug("This comet-ml keeps its messages elsewhere.")
-        return
+def _hand_over(waiting: queue.Queue[BaseMessage], to_write: queue.Queue[BaseMessage]) -> None:
     for number in itertools.count(1_000_000):
         try:
             message = waiting.get_nowait()
@@ -151,7 +150,7 @@ def _hand_over(streamer: Any, writer: Any) -> None:
         to_write.put(message)
 
 
-def _await_writer(writer: Any, directory: Path, patience: float) -> None:
+def _await_writer(writer: OfflineStreamer, directory: Path, patience: float) -> None:
     """Wait until everything is written: nothing waits, and nothing was added for a moment."""
     deadline, before = time.monotonic() + patience, None
     while time.monotonic() < deadline:

@@ -1,62 +1,64 @@
-"""What the body of a task asks of an experiment that takes time, `flush` and `end`: how long it waits for that."""
+"""How long the body of a task waits for `flush` and `end` of an experiment."""
 
 from __future__ import annotations
 
+import concurrent.futures
 import functools
 import math
-import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from concurrent.futures import Future
 
 from ..log import logger
-from .call import Call, call_of, direct
-from .sending import end_within, is_connected, run_within, wait_for_others
+from .call import Call, call_of, in_body
+from .experiments import online_of
+from .protocols import Arguments, Experiment, Keywords, Wrapped
+from .sending import end_within, is_connected, wait_for_others
 from .temporary_files import tell_if_gone
+from .threads import answer_within
 
 
-def flush(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """Flush an experiment in the body: no longer than the server takes something, and a bounded time beyond that."""
-    call = call_of(instance)
-    if call is None or direct.get():
+@in_body
+def flush(call: Call, wrapped: Wrapped, instance: Experiment, args: Arguments, kwargs: Keywords) -> bool:
+    """Flush an experiment in the body, for as long as the server takes something and a bounded time after that."""
+    owner = call_of(instance)
+    if owner is None:
         return bool(wrapped(*args, **kwargs))
     if instance.ended:
-        _say_once(call, "flush", "flush() on the Comet experiment %s does nothing: it has ended.", instance.get_key())
+        _say_once(owner, "flush", "flush() on the Comet experiment %s does nothing: it has ended.", instance.get_key())
         return False
-    flushed: list[bool] = []
 
-    def flush() -> None:
-        done = bool(wrapped(*args, **kwargs))
-        wait_for_others(getattr(getattr(instance, "streamer", None), "online_streamer", None), lambda: math.inf)
-        flushed.append(done)
+    def flush() -> bool:
+        flushed = bool(wrapped(*args, **kwargs))
+        wait_for_others(online_of(instance), lambda: math.inf)
+        return flushed
 
-    thread = run_within(0.05, flush, "comet-ml-flush")
-    if _wait(call, instance, thread):
-        return bool(flushed and flushed[0])
-    return False
+    flushed = answer_within(0.05, flush, "comet-ml-flush")
+    return _is_done(owner, instance, flushed) and flushed.exception() is None and flushed.result()
 
 
-def end(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+@in_body
+def end(call: Call, wrapped: Wrapped, instance: Experiment, args: Arguments, kwargs: Keywords) -> None:
     """End an experiment in the body, within the time that the body may wait."""
-    call = call_of(instance)
-    if call is None or direct.get() or instance.ended:
+    owner = call_of(instance)
+    if owner is None or instance.ended:
         wrapped(*args, **kwargs)
         return
     begun = time.monotonic()
-    tell_if_gone(call, instance)
-    if not end_within(instance, max(1.0, call.seconds_to_wait)):
-        _give_up(call, instance)
+    tell_if_gone(owner, instance)
+    if not end_within(instance, max(1.0, owner.seconds_to_wait)):
+        _give_up(owner, instance)
     if not is_connected(instance):
-        call.seconds_to_wait -= time.monotonic() - begun
-    _tell_of_late_logs(call, instance)
+        owner.seconds_to_wait -= time.monotonic() - begun
+    _tell_of_late_logs(owner, instance)
 
 
-def _tell_of_late_logs(call: Call, experiment: Any) -> None:
-    """Have an experiment that the body has ended say so once, if something is logged to it later: the SDK drops it."""
+def _tell_of_late_logs(call: Call, experiment: Experiment) -> None:
+    """Warn once if the body logs to an experiment that it has ended: the SDK drops what is logged then."""
 
-    def telling(name: str, log: Callable[..., Any]) -> Callable[..., Any]:
+    def telling(name: str, log: Callable[..., object]) -> Callable[..., object]:
         @functools.wraps(log)
-        def log_too_late(*args: Any, **kwargs: Any) -> Any:
+        def log_too_late(*args: object, **kwargs: object) -> object:
             _say_once(
                 call,
                 f"late {experiment.get_key()}",
@@ -74,10 +76,10 @@ def _tell_of_late_logs(call: Call, experiment: Any) -> None:
             vars(experiment)[name] = telling(name, getattr(experiment, name))
 
 
-def _wait(call: Call, experiment: Any, thread: threading.Thread) -> bool:
-    """Wait for a thread for as long as the server takes something, and then as long as the body may wait at most."""
+def _is_done(call: Call, experiment: Experiment, answer: Future[bool]) -> bool:
+    """Wait for as long as the server takes something, and then as long as the body may wait at most."""
     before, seen = None, time.monotonic()
-    while thread.is_alive():
+    while not answer.done():
         progress = _progress(experiment)
         now = time.monotonic()
         if progress == before:
@@ -86,11 +88,11 @@ def _wait(call: Call, experiment: Any, thread: threading.Thread) -> bool:
         if call.seconds_to_wait <= 0:
             _give_up(call, experiment)
             return False
-        thread.join(0.1)
+        concurrent.futures.wait([answer], 0.1)
     return True
 
 
-def _progress(experiment: Any) -> tuple[Any, ...]:
+def _progress(experiment: Experiment) -> tuple[object, ...]:
     """Something that changes when the server has taken something."""
     try:
         streamer = experiment.streamer
@@ -103,7 +105,7 @@ def _progress(experiment: Any) -> tuple[Any, ...]:
         return ()
 
 
-def _give_up(call: Call, experiment: Any) -> None:
+def _give_up(call: Call, experiment: Experiment) -> None:
     _say_once(
         call,
         f"waiting {experiment.get_key()}",
@@ -113,7 +115,6 @@ def _give_up(call: Call, experiment: Any) -> None:
     )
 
 
-def _say_once(call: Call, what: str, message: str, *args: Any) -> None:
-    if what not in call.told:
-        call.told.add(what)
+def _say_once(call: Call, what: str, message: str, *args: object) -> None:
+    if call.tells(what):
         logger.warning(message, *args)

@@ -30,9 +30,9 @@ from ..sdk.sending import (
     end_within,
     forget_exit_hook,
     is_connected,
-    run_within,
 )
 from ..sdk.temporary_files import tell_if_gone
+from ..sdk.threads import run_within
 from .guard import guarded
 from .life_cycle import Deadline, LifeCycle, Outcome
 from .outcome import Report

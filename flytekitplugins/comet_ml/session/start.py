@@ -14,11 +14,12 @@ from ..errors import CometTrackingError, InvalidExperimentKeyError, ServerUnavai
 from ..log import logger
 from ..sdk import refusals
 from ..sdk.call import Call, within
-from ..sdk.comet_sdk import CometSDK, offline_directory
+from ..sdk.comet_sdk import CometSDK
+from ..sdk.experiments import offline_directory
 from ..sdk.protocols import Experiment
 from ..sdk.redaction import SDKLogFilter, masked
-from ..sdk.sending import run_within
 from ..sdk.settings import SettingsLayer
+from ..sdk.threads import run_within
 from ..shown import shown
 from .life_cycle import Deadline
 from .plan import Mode, SessionPlan

@@ -1,0 +1,104 @@
+"""The SDK's list of the messages that Comet does not have yet.
+
+It is a data base on the disk. The SDK takes a message off it when Comet has taken the message. Where the SDK keeps the
+list is not public: each function says what happens if it is somewhere else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from ..log import logger
+from .call import calls
+from .disk_room import has_room, size_of, size_of_file
+from .protocols import Arguments, Keywords, Wrapped
+
+if TYPE_CHECKING:
+    from comet_ml.messages import BaseMessage
+    from comet_ml.replay_manager import ReplayManager
+    from comet_ml.streamer.fallback import FallbackStreamer
+    from comet_ml.streamer.online import OnlineStreamer
+
+_unlisted: WeakKeyDictionary[ReplayManager, set[str]] = WeakKeyDictionary()
+"""For each list: whether it lacks messages that are ``sent`` all the same, or ``not sent``."""
+
+_newest: WeakKeyDictionary[ReplayManager, dict[tuple[object, ...], int | None]] = WeakKeyDictionary()
+"""For each list: the number of the last message about each parameter."""
+
+
+def register(wrapped: Wrapped, instance: ReplayManager, args: Arguments, kwargs: Keywords) -> object:
+    """Enter messages in the list, if there is room for them on the disk: a copy of each asset from memory is there."""
+    messages: Sequence[BaseMessage] = list(args[0]) if args else []
+    if not calls or not messages or not hasattr(instance, "tmp_dir"):
+        return wrapped(*args, **kwargs)
+    unlisted, newest = _unlisted.setdefault(instance, set()), _newest.setdefault(instance, {})
+    directory, taken = str(instance.tmp_dir), size_of(instance.db_file)
+    away = getattr(kwargs.get("status"), "name", "") == "failed"
+    if away and not has_room(directory, 0, taken=taken):
+        unlisted.add("not sent")
+        return None
+    fitting = []
+    for message in messages:
+        size = 0 if hasattr(message, "file_path") else size_of_file(message)
+        if size and not has_room(directory, size, taken=taken):
+            unlisted.add("sent")
+            continue
+        fitting.append(message)
+        if message.type == "parameter_msg":
+            newest[_parameter(message.to_db_message_dict())] = message.message_id  # type: ignore[no-untyped-call]
+    return wrapped(fitting, *args[1:], **kwargs)
+
+
+def has_arrived(online: OnlineStreamer) -> bool:
+    """Whether Comet has said of everything that was logged that it has it.
+
+    Args:
+        online: The streamer of an experiment that has ended, or is about to.
+    """
+    fallback = _fallback_of(online)
+    if fallback is not None:
+        # What was logged last is handed over in a thread.
+        fallback.join(fallback.terminate_timeout)
+    return not not_arrived(online)
+
+
+def not_arrived(online: OnlineStreamer | None) -> set[int]:
+    """The numbers of the messages of which Comet has not said that it has them; -1 is in it if that cannot be known.
+
+    A parameter that was logged again replaces the one before, which then stays on the list.
+    """
+    fallback = _fallback_of(online)
+    if online is None or fallback is None:
+        logger.debug("This comet-ml keeps its list of messages elsewhere.")
+        return set()
+    records = fallback.replay_manager
+    try:
+        with records.__lock__:
+            left = records.conn.execute("SELECT message_id, message_type, message_json FROM messages").fetchall()
+    except Exception as error:
+        logger.debug("The list of messages cannot be read: %s", error)
+        return {-1}
+    unlisted, newest = _unlisted.get(records, set()), _newest.get(records, {})
+    all_listed = "not sent" not in unlisted and not ("sent" in unlisted and online.has_upload_failed())
+    return (set() if all_listed else {-1}) | {
+        number
+        for number, kind, text in left
+        if kind != "parameter_msg" or newest.get(_parameter(json.loads(text)), number) == number
+    }
+
+
+def _fallback_of(online: OnlineStreamer | None) -> FallbackStreamer | None:
+    """The streamer that keeps the list; None where this SDK has it elsewhere."""
+    # Older SDKs have no handler of its own.
+    handler = getattr(online, "message_handler", online)
+    fallback: FallbackStreamer | None = getattr(getattr(handler, "on_message_sent_callback", None), "__self__", None)
+    return fallback if hasattr(fallback, "replay_manager") else None
+
+
+def _parameter(message: Mapping[str, Any]) -> tuple[object, ...]:
+    """What tells a parameter from every other."""
+    parameter = message.get("param") or message.get("params") or {}
+    return message.get("context"), parameter.get("paramName"), parameter.get("source")
