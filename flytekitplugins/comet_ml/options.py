@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeGuard
 
 from .argument_names import did_you_mean
 from .errors import InvalidOptionError
@@ -142,7 +142,7 @@ def checked_secret(option: str, secret: Any) -> Any:
     return secret
 
 
-def is_flyte_secret(secret: object) -> bool:
+def is_flyte_secret(secret: object) -> TypeGuard[FlyteSecret]:
     """Whether something is a secret of Flyte, of one generation or the other: neither is imported for it."""
     kinds = ((kind.__module__.partition(".")[0], kind.__name__) for kind in type(secret).__mro__)
     return any(kind in (("flytekit", "Secret"), ("flyte", "Secret")) for kind in kinds)

@@ -11,27 +11,28 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, KeysView, Mapping
 from typing import Any
 
 from flytekit import Secret
+from flytekit.configuration import SerializationSettings
 from flytekit.core import python_function_task
 from flytekit.core.base_task import PythonTask
 from flytekit.core.utils import ClassDecorator
 
-from ..decorated import ActionTask
+from ..decorated import ActionTask, Function
 from ..errors import UnsupportedFunctionError
 from ..link import CometLink
 from ..log import logger
 from ..names import LINK_TYPE_KEY
 from ..options import Options
-from ..pickled_secret import holds_a_key
+from ..pickled_secret import warn_of_a_key
 from ..tracked_function import Tracking
 from ..tracked_function import tracked_function as tracked
 from .tasks import introduce_tasks, maps_over, request_secret
 
 
-def tracked_function(function: Callable[..., Any], tracking: Tracking) -> Any:
+def tracked_function(function: Function, tracking: Tracking) -> Function:
     """A function that does what `function` does, within `tracking`; async if it is.
 
     Args:
@@ -53,17 +54,17 @@ class _Attributes(dict[str, Any]):
     `@wandb_init` above would read the Comet key as its own.
     """
 
-    def keys(self) -> Any:
-        return [name for name in dict.keys(self) if name != "secret"]
+    def keys(self) -> KeysView[str]:  # type: ignore[override]
+        return {name: None for name in dict.keys(self) if name != "secret"}.keys()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.keys())
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[type, tuple[dict[str, object]]]:
         return dict, (dict(self.items()),)
 
 
-def class_decorators(function: Any) -> list[ClassDecorator]:
+def class_decorators(function: object) -> list[ClassDecorator]:
     """Flytekit's own kind of decorators on a function, from the outermost in."""
     found: list[ClassDecorator] = []
     while function is not None:
@@ -94,7 +95,7 @@ class TemplateConfig:
         self.action_task = ActionTask(options)
         self._decks: bool | None = None
 
-    def __call__(self, settings: Any) -> dict[str, str]:
+    def __call__(self, settings: SerializationSettings) -> dict[str, str]:
         """The config for the task template: the `get_config` of a tracked task (`flytekit.tools.translator`).
 
         Raises:
@@ -196,13 +197,8 @@ class TemplateConfig:
             introduce_tasks(TemplateConfig)
         return self.task
 
-    def __getstate__(self) -> dict[str, Any]:
-        if holds_a_key(self.options.secret):
-            logger.warning(
-                "comet_ml_login: a task of project %r is pickled with its `secret`, with a text in it that looks like "
-                "an API key. Give a flytekit.Secret, or a function that reads the key where it runs.",
-                self.link.project_name,
-            )
+    def __getstate__(self) -> dict[str, object]:
+        warn_of_a_key(self.options, "flytekit.Secret")
         # Elastic pickles the function for its workers, which need no task.
         return {**vars(self), "task": None, "from_another_process": True, "_decks": self.decks}
 
@@ -220,7 +216,7 @@ def _watch_eager_tasks() -> None:
     if eager is None or "get_config" in vars(eager):
         return
 
-    def get_config(task: Any, settings: Any) -> Mapping[str, str]:
+    def get_config(task: PythonTask[Any], settings: SerializationSettings) -> Mapping[str, str]:
         own = super(eager, task).get_config(settings) or {}
         template = getattr(task.task_function, "get_config", None)
         return {**own, **template.on_template(task)} if isinstance(template, TemplateConfig) else own
