@@ -12,19 +12,11 @@ from flytekit.core.python_auto_container import DefaultTaskResolver
 
 from ..flyte1.registration import TemplateConfig
 from ..flyte1.workflow_nodes import NodeOfTask
-from ..keys.experiment_key import (
-    derive_execution_key,
-    derive_experiment_key,
-    derive_node_key,
-    link_suffix,
-)
 from ..link import CometLink
 from ..log import logger
 from ..shown import name_of, shown
-from .report import Report, examine_key, examine_options, experiment_of, server
+from .report import Report, direct, examine_key, examine_options, experiment_of, server
 
-# An execution's name as Flyte makes them up.
-_EXECUTION = "a" + "bcdfghjklmnpqrstvwx"
 _OWN_SECTIONS = ("ray", "dask", "spark")
 
 
@@ -99,21 +91,6 @@ def _nodes(nodes: list[NodeOfTask], link: CometLink) -> list[str]:
         right = "direct link" if direct(link, node.node_id) else "needs the resolver page"
         lines.append(f"{node.workflow} {node.node_id}{kind}: {right}")
     return lines or ["in no workflow that was imported"]
-
-
-def direct(link: CometLink, node_id: str) -> bool:
-    """Whether the direct template renders the key, in an execution with a name that Flyte made up."""
-    if link.experiment_key is not None:
-        return True
-    comet = {"workspace": link.workspace, "project_name": link.project_name}
-    names = {"flyte_project": "p", "flyte_domain": "d", "execution": _EXECUTION, **comet}
-    suffix = link_suffix(link.project_name, link.workspace, link.scope)
-    if link.scope == "execution":
-        return derive_execution_key(**names) == f"{_EXECUTION}{suffix}"
-    if link.scope == "node":
-        return derive_node_key(**names, node_id=node_id) == f"{_EXECUTION}{suffix}{node_id}"
-    key = derive_experiment_key(**names, generated_name=f"{_EXECUTION}-{node_id}-0")
-    return key == f"{_EXECUTION}{node_id}0{suffix}"
 
 
 # What is wrong

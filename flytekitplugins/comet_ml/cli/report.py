@@ -5,10 +5,16 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
-from ..keys.experiment_key import is_legal_key
+from ..keys.experiment_key import (
+    derive_execution_key,
+    derive_experiment_key,
+    derive_node_key,
+    is_legal_key,
+    link_suffix,
+)
 from ..link import CometLink
 from ..options import Options
 from ..session.server import COMET_HOSTS, COMET_SERVICE
@@ -22,6 +28,10 @@ _COVERS = {
     "node": "an experiment for every node, over all its attempts",
     "execution": "one experiment for the whole execution",
 }
+
+
+# An execution's name as Flyte makes them up.
+_EXECUTION = "a" + "bcdfghjklmnpqrstvwx"
 
 
 @dataclass
@@ -51,7 +61,7 @@ class Report:
     generation: Literal["flyte1", "flyte2"] = "flyte1"
 
 
-def server(host: str, options: Mapping[str, Any]) -> str:
+def server(host: str, options: Mapping[str, object]) -> str:
     """The server that a pod talks to, as far as the decorator decides it."""
     override = options.get("url_override")
     if override:
@@ -64,6 +74,21 @@ def experiment_of(link: CometLink, start: bool) -> str:
     covers = _COVERS[link.scope] if link.experiment_key is None else f"the one with the key {link.experiment_key}"
     started = "" if start else ", which the body starts itself"
     return f"{link.workspace}/{link.project_name}: {covers}{started}"
+
+
+def direct(link: CometLink, node_id: str) -> bool:
+    """Whether the direct template renders the key, in an execution with a name that Flyte made up."""
+    if link.experiment_key is not None:
+        return True
+    comet = {"workspace": link.workspace, "project_name": link.project_name}
+    names = {"flyte_project": "p", "flyte_domain": "d", "execution": _EXECUTION, **comet}
+    suffix = link_suffix(link.project_name, link.workspace, link.scope)
+    if link.scope == "execution":
+        return derive_execution_key(**names) == f"{_EXECUTION}{suffix}"
+    if link.scope == "node":
+        return derive_node_key(**names, node_id=node_id) == f"{_EXECUTION}{suffix}{node_id}"
+    key = derive_experiment_key(**names, generated_name=f"{_EXECUTION}-{node_id}-0")
+    return key == f"{_EXECUTION}{node_id}0{suffix}"
 
 
 def examine_key(found: Report, link: CometLink) -> None:
