@@ -31,7 +31,7 @@ def would_send_unasked(sdk: CometSDK, plan: SessionPlan, environ: Mapping[str, s
     if environ.get(variable("api_key")) or plan.login_kwargs.get("api_key"):
         return False
     api_key = sdk.setting("comet.api_key")
-    settings = server_settings(sdk, plan.host, api_key, plan.login_kwargs, environ)
+    settings = server_settings(sdk, plan, api_key, environ)
     server = plan.login_kwargs.get("url_override") or settings.get(URL_OVERRIDE)
     return bool(api_key) and not _is_on_this_machine(str(server))
 
