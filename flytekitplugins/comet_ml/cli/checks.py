@@ -7,10 +7,10 @@ from typing import Any
 
 from flytekit import Secret
 from flytekit.configuration import ImageConfig, SerializationSettings
-from flytekit.core.base_task import PythonTask
 from flytekit.core.python_auto_container import DefaultTaskResolver
 
 from ..flyte1.registration import TemplateConfig
+from ..flyte1.tasks import Task
 from ..flyte1.workflow_nodes import NodeOfTask
 from ..link import CometLink
 from ..log import logger
@@ -20,7 +20,7 @@ from .report import Report, direct, examine_key, examine_options, experiment_of,
 _OWN_SECTIONS = ("ray", "dask", "spark")
 
 
-def report(task: PythonTask[Any], template: TemplateConfig, nodes: list[NodeOfTask]) -> Report:
+def report(task: Task, template: TemplateConfig, nodes: list[NodeOfTask]) -> Report:
     """Examine a task. Nothing is sent, and no secret is read.
 
     Args:
@@ -52,7 +52,7 @@ def report(task: PythonTask[Any], template: TemplateConfig, nodes: list[NodeOfTa
     return found
 
 
-def _secret(secret: Any) -> str:
+def _secret(secret: object) -> str:
     if not isinstance(secret, Secret):
         return f"none requested; {name_of(secret)} is called in the pod"
     version = f", version {shown(secret.group_version)}" if secret.group_version else ""
@@ -96,7 +96,7 @@ def _nodes(nodes: list[NodeOfTask], link: CometLink) -> list[str]:
 # What is wrong
 
 
-def _examine_template(found: Report, task: PythonTask[Any], template: TemplateConfig) -> None:
+def _examine_template(found: Report, task: Task, template: TemplateConfig) -> None:
     # It logs what is said below.
     logger.disabled = True
     try:
@@ -119,7 +119,7 @@ def _examine_template(found: Report, task: PythonTask[Any], template: TemplateCo
         )
 
 
-def _examine_place(found: Report, task: PythonTask[Any]) -> None:
+def _examine_place(found: Report, task: Task) -> None:
     """A pod imports the task's module, and looks for the task by its name in it."""
     resolver: Any = getattr(task, "task_resolver", None)
     if found.problems or type(resolver) is not DefaultTaskResolver:

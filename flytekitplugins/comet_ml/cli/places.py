@@ -11,8 +11,9 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from ..archives.store import FileSystem
 from ..deadline import left_behind, within
 from ..errors import ArchiveError, CometTrackingError, UploadError
 from ..foreign_text import described
@@ -150,10 +151,12 @@ def _listed(uri: str) -> list[str] | None:
     return [filesystem.unstrip_protocol(name) for name in names]
 
 
-def _filesystem(uri: str) -> Any:
+def _filesystem(uri: str) -> FileSystem:
     """The file system of an address, as the generation of Flyte that is installed reads it."""
     front_end = "flyte1" if importlib.util.find_spec("flytekit") is not None else "flyte2"
-    return importlib.import_module(f"{__package__.rpartition('.')[0]}.{front_end}.storage").file_system(uri)
+    storage = importlib.import_module(f"{__package__.rpartition('.')[0]}.{front_end}.storage")
+    system: FileSystem = storage.file_system(uri)
+    return system
 
 
 @contextmanager

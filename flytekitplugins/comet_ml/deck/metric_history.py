@@ -91,7 +91,7 @@ class MetricHistory:
         self._lock = threading.Lock()
         self._records: dict[str, _Record] = {}
 
-    def record(self, name: str, value: Any, step: Any = None, seconds: float | None = None) -> bool:
+    def record(self, name: str, value: object, step: Any = None, seconds: float | None = None) -> bool:
         """Record a value.
 
         Args:

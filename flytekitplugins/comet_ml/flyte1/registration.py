@@ -17,7 +17,6 @@ from typing import Any
 from flytekit import Secret
 from flytekit.configuration import SerializationSettings
 from flytekit.core import python_function_task
-from flytekit.core.base_task import PythonTask
 from flytekit.core.utils import ClassDecorator
 
 from ..decorated import ActionTask, Function
@@ -29,7 +28,7 @@ from ..options import Options
 from ..pickled_secret import warn_of_a_key
 from ..tracked_function import Tracking
 from ..tracked_function import tracked_function as tracked
-from .tasks import introduce_tasks, maps_over, request_secret
+from .tasks import Task, introduce_tasks, maps_over, request_secret
 
 
 def tracked_function(function: Function, tracking: Tracking) -> Function:
@@ -47,7 +46,7 @@ def tracked_function(function: Function, tracking: Tracking) -> Function:
     return wrapper
 
 
-class _Attributes(dict[str, Any]):
+class _Attributes(dict[str, object]):
     """The attributes of a tracked function, of which `functools.wraps` passes on all but the secret.
 
     flytekit's `ClassDecorator` takes over the attributes of what it decorates, after it has set its own: a
@@ -90,7 +89,7 @@ class TemplateConfig:
         self.options = options
         self.link = options.link
         self.secret = options.secret if isinstance(options.secret, Secret) else None
-        self.task: PythonTask[Any] | None = None
+        self.task: Task | None = None
         self.from_another_process = False
         self.action_task = ActionTask(options)
         self._decks: bool | None = None
@@ -107,7 +106,7 @@ class TemplateConfig:
         own: Mapping[str, str] = type(task).get_config(task, settings) or {}
         return {**own, **self.on_template(task)}
 
-    def on_template(self, task: PythonTask[Any]) -> dict[str, str]:
+    def on_template(self, task: Task) -> dict[str, str]:
         """Request the secret, warn of what will not do what one might think, and return the config of the links."""
         self.task = task
         introduce_tasks(TemplateConfig)
@@ -190,7 +189,7 @@ class TemplateConfig:
         enabled = getattr(task, "enable_deck", None)
         return bool(enabled) if enabled is not None else not getattr(task, "disable_deck", True)
 
-    def find_task(self) -> PythonTask[Any] | None:
+    def find_task(self) -> Task | None:
         """The task, if it is one of this process."""
         # flytekit copies this object onto the task, and says nothing of the task to it.
         if self.task is None:
@@ -216,7 +215,7 @@ def _watch_eager_tasks() -> None:
     if eager is None or "get_config" in vars(eager):
         return
 
-    def get_config(task: PythonTask[Any], settings: SerializationSettings) -> Mapping[str, str]:
+    def get_config(task: Task, settings: SerializationSettings) -> Mapping[str, str]:
         own = super(eager, task).get_config(settings) or {}
         template = getattr(task.task_function, "get_config", None)
         return {**own, **template.on_template(task)} if isinstance(template, TemplateConfig) else own

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote
 
 from ..errors import InvalidOptionError
@@ -57,7 +56,7 @@ class CometActionLink:
         parent_action_name: str,
         action_name: str,
         pod_name: str,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> str:
         """The address, with template variables for what Flyte fills in (`flyte.Link`)."""
         link = CometLink(self.project_name, self.workspace, self.host, self.experiment_key, self.scope)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextvars
 import threading
 from collections.abc import Sequence
-from typing import Any
 
 import flyte.report
+from flyte.models import TaskContext
 
 from ..deck.observer import DeckObserver
 from ..deck.page import DeckContent, render
@@ -18,7 +18,7 @@ TAB_NAME = "Comet"
 _SECONDS_TO_FLUSH = 20.0
 
 
-def report_observer(context: Any) -> DeckObserver | None:
+def report_observer(context: TaskContext) -> DeckObserver | None:
     """What follows the experiments of a call, and shows them in the report of its action.
 
     Args:
@@ -33,7 +33,7 @@ def report_observer(context: Any) -> DeckObserver | None:
 class _Tab:
     """Shows a call's experiments in a tab of the report, from whatever thread."""
 
-    def __init__(self, context: Any) -> None:
+    def __init__(self, context: TaskContext) -> None:
         self._report = context.report
         # Flyte finds the report to flush in the context.
         self._context = contextvars.copy_context()

@@ -7,14 +7,13 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 from ..sdk.arguments import settings_of
 from ..sdk.settings import SettingsLayer
 from .shared import Shared
 
 
-def log_in(shared: Shared, arguments: Mapping[str, Any]) -> list[BaseException]:
+def log_in(shared: Shared, arguments: Mapping[str, object]) -> list[BaseException]:
     """Call `comet_ml.login`, or `comet_ml.init` on an SDK without it, and leave the API key nowhere.
 
     Args:

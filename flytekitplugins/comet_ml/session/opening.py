@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import urlsplit
 
 from ..credentials import checked_api_key
@@ -57,7 +56,7 @@ class Opening(Part):
             heard = log_in(self.shared, arguments)
             if arguments.get("api_key"):
                 # `login` leaves the key nowhere, and neither `start` nor child processes would find it.
-                self._layer.set({variable("api_key"): arguments["api_key"]})
+                self._layer.set({variable("api_key"): str(arguments["api_key"])})
             return heard
 
         if self.mode == "online" and not plan.remote and not self._has_key(arguments):
@@ -84,7 +83,7 @@ class Opening(Part):
         host = self.server_elsewhere or plan.host
         return CometLink(project_name, workspace, host).url(experiment.get_key())
 
-    def _put_settings_in_force(self) -> dict[str, Any]:
+    def _put_settings_in_force(self) -> dict[str, object]:
         plan, arguments = self._plan, self._plan.login_arguments()
         self._layer.set(login_settings(arguments))
         before = self._call.before
@@ -101,7 +100,7 @@ class Opening(Part):
         self._protect(self._configured_key())
         return arguments
 
-    def _find_key_and_server(self, arguments: dict[str, Any]) -> None:
+    def _find_key_and_server(self, arguments: dict[str, object]) -> None:
         api_key = self._configured_key()
         if self._plan.credentials is not None:
             api_key = arguments["api_key"] = self._plan.credentials()
@@ -122,10 +121,10 @@ class Opening(Part):
     def _configured_key(self) -> object:
         return self._plan.login_kwargs.get("api_key") or self._sdk.setting("comet.api_key")
 
-    def _has_key(self, arguments: dict[str, Any]) -> bool:
+    def _has_key(self, arguments: dict[str, object]) -> bool:
         return bool(arguments.get("api_key") or self._configured_key())
 
-    def _wants_check(self, arguments: dict[str, Any]) -> bool:
+    def _wants_check(self, arguments: dict[str, object]) -> bool:
         """Whether there is something to check; without a key, the SDK would stop in a notebook and ask for one."""
         asked_for = self._plan.login_kwargs.get("force") or self._plan.login_kwargs.get("anonymous")
         return bool(self._has_key(arguments) or asked_for or not self._sdk.is_real)

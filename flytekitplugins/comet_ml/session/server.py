@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import urlsplit
 
 from ..sdk.arguments import settings_of
@@ -47,7 +46,7 @@ def server_settings(sdk: CometSDK, plan: SessionPlan, api_key: object, environ: 
     return {URL_OVERRIDE: f"{server.rstrip('/')}/clientlib/"}
 
 
-def login_settings(arguments: Mapping[str, Any]) -> dict[str, str | None]:
+def login_settings(arguments: Mapping[str, object]) -> dict[str, str | None]:
     """Environment variables that mean what `arguments` of `comet_ml.login` say, None nothing. Never the API key."""
     settings = settings_of(arguments)
     return {variable(n): rendered(v) for n, v in settings.items() if n != "api_key" and v is not None}

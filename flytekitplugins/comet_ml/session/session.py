@@ -98,7 +98,7 @@ class Session:
             self._outcome = outcome_of(error) if not explained else Outcome("terminated")
             self._undo.close()
 
-    def returned(self, value: Any) -> None:
+    def returned(self, value: object) -> None:
         """Log what the body returned, if the plan says so.
 
         Args:
