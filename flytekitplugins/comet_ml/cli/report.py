@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -19,6 +18,7 @@ from ..link import CometLink
 from ..options import Options
 from ..session.server import COMET_HOSTS, COMET_SERVICE
 from ..shown import shown
+from ..web_address import is_loopback
 
 if TYPE_CHECKING:
     from ..flyte1.workflow_nodes import NodeOfTask
@@ -118,8 +118,7 @@ def examine_options(found: Report, options: Options) -> None:
             "api_key= puts the API key into your code and image. In a pod it is not even used: `secret` is. Leave it "
             "out; for local runs, set COMET_API_KEY or run `comet login`."
         )
-    parts = urlsplit(link.host)
-    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+    if urlsplit(link.host).scheme == "http" and not is_loopback(link.host):
         found.notes.append(f"{link.host} is plain http: the API key crosses the network as it is.")
     if not options.start:
         found.notes.append(
@@ -136,10 +135,3 @@ def examine_options(found: Report, options: Options) -> None:
             f"Quoted in the link: {config['workspace']}/{config['project_name']}. Compare it with the address that "
             "your browser shows for the project in Comet: the link is right only if they are the same."
         )
-
-
-def _is_loopback(name: str) -> bool:
-    try:
-        return name == "localhost" or ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False

@@ -126,8 +126,7 @@ class TemplateConfig:
                 task.name,
                 self.link.experiment_key,
             )
-        others = self._others()
-        for decorator, key, value in self._conflicts(others):
+        for decorator, key, value in self.conflicts():
             logger.warning(
                 "Task %r: %s and comet_ml_login both set %r in the task template. It is comet_ml_login's, so the link "
                 "of %s in the Flyte console, which needs %r there, will be wrong.",
@@ -137,47 +136,35 @@ class TemplateConfig:
                 type(decorator).__name__,
                 value,
             )
-        return self._merged(others)
+        return self.config()
 
     def config(self) -> dict[str, str]:
         """The config of the link, beside what other decorators of the task put into the template.
 
         flytekit reads only the outermost decorator: this stands in for all of them, and so lists all link types.
         """
-        return self._merged(self._others())
-
-    @property
-    def _own(self) -> dict[str, str]:
-        return _config_of(self.link)
-
-    def _others(self) -> list[tuple[ClassDecorator, dict[str, str]]]:
-        task = self.find_task()
-        decorators = class_decorators(task.task_function) if task is not None else []
-        # By type: a decorator above this one has this one's method as an attribute of its own.
-        return [(decorator, dict(type(decorator).get_extra_config(decorator) or {})) for decorator in decorators]
-
-    def _merged(self, others: list[tuple[ClassDecorator, dict[str, str]]]) -> dict[str, str]:
-        own = self._own
-        if not others:
-            return dict(own)
-        merged: dict[str, str] = {}
-        link_types = [own[LINK_TYPE_KEY]]
-        for _, config in others:
+        own, link_types, merged = _config_of(self.link), [self.link.link_type], dict[str, str]()
+        for _, config in self._others():
             link_types += [text for text in config.pop(LINK_TYPE_KEY, "").split(",") if text not in ("", *link_types)]
             merged = {**config, **merged}
         return {**merged, **own, LINK_TYPE_KEY: ",".join(link_types)}
 
     def conflicts(self) -> list[tuple[ClassDecorator, str, str]]:
         """What other decorators of the task want in its template, in places that are this one's."""
-        return self._conflicts(self._others())
-
-    def _conflicts(self, others: list[tuple[ClassDecorator, dict[str, str]]]) -> list[tuple[ClassDecorator, str, str]]:
+        own = _config_of(self.link)
         return [
             (decorator, key, value)
-            for decorator, config in others
+            for decorator, config in self._others()
             for key, value in config.items()
-            if key != LINK_TYPE_KEY and self._own.get(key, value) != value
+            if key != LINK_TYPE_KEY and own.get(key, value) != value
         ]
+
+    def _others(self) -> list[tuple[ClassDecorator, dict[str, str]]]:
+        """The other decorators of the task, and what each puts into the template."""
+        task = self.find_task()
+        decorators = class_decorators(task.task_function) if task is not None else []
+        # By type: a decorator above this one has this one's method as an attribute of its own.
+        return [(decorator, dict(type(decorator).get_extra_config(decorator) or {})) for decorator in decorators]
 
     @property
     def decks(self) -> bool | None:

@@ -63,8 +63,7 @@ def input_report(arguments: Mapping[str, object], log_inputs: Chosen, secrets: C
         log_inputs: The decorator's option.
         secrets: Texts that must not be in anything.
     """
-    plain = PlainInputs(secrets, log_inputs if not isinstance(log_inputs, bool) else ())
-    trees = _trees(plain, arguments, log_inputs)
+    plain, trees = _plain(arguments, log_inputs, secrets)
     flat = _Flat()
     for name, tree in trees.items():
         flat.add(name, tree)
@@ -90,19 +89,23 @@ def output_report(outputs: Mapping[str, object], log_outputs: Chosen, secrets: C
         log_outputs: The decorator's option.
         secrets: Texts that must not be in anything.
     """
-    plain = PlainInputs(secrets, log_outputs if not isinstance(log_outputs, bool) else ())
+    plain, trees = _plain(outputs, log_outputs, secrets)
     flat = _Flat(lists=False)
-    for name, tree in _trees(plain, outputs, log_outputs).items():
+    for name, tree in trees.items():
         flat.add(name, tree)
     metrics = {name: value for name, value in flat.values.items() if _is_number(value)}
     others = {name: str(value) for name, value in flat.values.items() if name not in metrics and value is not None}
     return OutputReport(metrics, others, plain.left_out)
 
 
-def _trees(plain: PlainInputs, values: Mapping[str, object], chosen: Chosen) -> dict[str, object]:
+def _plain(
+    values: Mapping[str, object], chosen: Chosen, secrets: Collection[str]
+) -> tuple[PlainInputs, dict[str, object]]:
+    """The chosen values as plain ones by name, and what was found out of them."""
+    plain = PlainInputs(secrets, chosen if not isinstance(chosen, bool) else ())
     names = [name for name in values if chosen is True or (chosen is not False and name in chosen)]
     trees = {name: plain.plain(name, values[name]) for name in names}
-    return {name: tree for name, tree in trees.items() if tree is not LEFT_OUT}
+    return plain, {name: tree for name, tree in trees.items() if tree is not LEFT_OUT}
 
 
 class _Flat:
