@@ -6,7 +6,7 @@ import difflib
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ParamSpec
+from typing import ParamSpec
 
 from .errors import InvalidOptionError
 from .shown import name_of
@@ -44,7 +44,7 @@ def explained(init: Callable[P, None]) -> Callable[P, None]:
     return checked
 
 
-def _misspelt(missing: Sequence[str], keywords: Mapping[str, Any]) -> str:
+def _misspelt(missing: Sequence[str], keywords: Mapping[str, object]) -> str:
     meant = ((name, difflib.get_close_matches(name, keywords, n=1)) for name in missing)
     found = " and ".join(f"`{name}`, not `{given[0]}`" for name, given in meant if given)
     return f" (the name is {found})" if found else ""

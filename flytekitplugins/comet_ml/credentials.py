@@ -8,14 +8,17 @@ import os
 import re
 import traceback
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from .errors import APIKeyError
 from .foreign_text import described
-from .shown import without_api_keys
+from .shown import name_of, shown, without_api_keys
 
 LONGEST_KEY = 512
 """Characters that a key can have: Comet's have 25, and some have the address of their server behind them."""
+
+_SHORTEST_SECRET = 8
+"""A shorter secret is in many a harmless text."""
 
 _ASSIGNMENT = re.compile(r"(export\s+)?\w*api_?key\w*\s*[=:]", re.IGNORECASE)
 _SECTION = re.compile(r"^\s*\[\w+\]\s*$", re.MULTILINE)
@@ -56,13 +59,41 @@ def checked_api_key(value: object, source: str) -> str:
     return key
 
 
-def failure(source: str, error: Exception) -> str:
-    """What to say of a callable that raised instead of returning the key: its type, place and message, without keys.
+def key_of_callable(
+    secret: object, error_for: Callable[[Exception], type[APIKeyError]] = lambda error: APIKeyError
+) -> str:
+    """The API key that a callable gives.
 
     Args:
-        source: The callable, for the message.
-        error: What it raised.
+        secret: The callable. What is none is taken for the key itself, and refused if it can be none.
+        error_for: Chooses the error that stands for what the callable raises.
+
+    Raises:
+        APIKeyError: If it raises, or gives what can be no key.
     """
+    name = f"the callable {name_of(secret)}"
+    try:
+        key = secret() if callable(secret) else secret
+    except Exception as error:
+        problem = error_for(error)(_failure(name, error))
+    else:
+        return checked_api_key(key, name)
+    # Here, where it does not carry the callable's own: the key can be in that one's message and variables.
+    raise problem
+
+
+def secret_in_words(kind: str, **arguments: object) -> str:
+    """A secret of Flyte as a message names it, never with its value: ``Secret(group='comet-ml', key='api-key')``."""
+    return f"{kind}({', '.join(f'{name}={shown(str(value))}' for name, value in arguments.items() if value)})"
+
+
+def secret_values(values: Iterable[str]) -> frozenset[str]:
+    """The values of secrets that are long enough to be looked for in texts."""
+    return frozenset(value.strip() for value in values if len(value.strip()) >= _SHORTEST_SECRET)
+
+
+def _failure(source: str, error: Exception) -> str:
+    """What to say of a callable that raised instead of returning the key: its type, place and message, without keys."""
     kind, message, _ = described(error, without_api_keys)
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({os.path.basename(frames[-1].filename)}:{frames[-1].lineno})" if frames else ""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from .options import FlyteSecret, Options
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
+
+Function: TypeAlias = Callable[..., object]
+"""A task's function, decorated or not."""
 
 
 class TrackedFunction(Protocol[P, R_co]):
@@ -46,9 +49,9 @@ class TrackedFunction(Protocol[P, R_co]):
 class _FunctionTask(Protocol):
     # Told from a function by these; not flytekit's class, which is Any for type checkers that want a py.typed.
     @property
-    def task_function(self) -> Callable[..., Any]: ...
+    def task_function(self) -> Callable[..., object]: ...
     @property
-    def security_context(self) -> Any: ...
+    def security_context(self) -> object: ...
 
 
 TaskT = TypeVar("TaskT", bound=_FunctionTask)
@@ -69,7 +72,22 @@ class Surroundings:
     comet_ml: Any
     environ: MutableMapping[str, str]
     context_manager: Any = None
-    plan_of_action: Callable[..., SessionPlan] | None = None
+    plan_of_action: PlanOfAction | None = None
+
+
+class PlanOfAction(Protocol):
+    """Gives the plan of a call in an action of Flyte 2."""
+
+    def __call__(
+        self,
+        action_task: ActionTask,
+        function: Function,
+        args: tuple[object, ...],
+        kwargs: Mapping[str, object],
+        environ: MutableMapping[str, str],
+        /,
+    ) -> SessionPlan:
+        """The plan of a call with these arguments."""
 
 
 ACTION_TASK = "comet_ml_action_task"

@@ -129,7 +129,7 @@ def traceback_of(error: BaseException) -> TracebackType | None:
     return frames
 
 
-def _grouped(error: BaseException) -> tuple[Any, ...]:
+def _grouped(error: BaseException) -> tuple[BaseException, ...]:
     is_group = _GROUPS is not None and issubclass(type(error), _GROUPS)
     return tuple(_GROUPS.__dict__["exceptions"].__get__(error)) if is_group else ()
 

@@ -6,10 +6,9 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any
 
 
-def process_lock() -> Callable[[], AbstractContextManager[Any]]:
+def process_lock() -> Callable[[], AbstractContextManager[object]]:
     """Make a reentrant lock of the process. In a forked child it is a new one.
 
     A thread that is not there any more may have held the old one.
@@ -17,9 +16,9 @@ def process_lock() -> Callable[[], AbstractContextManager[Any]]:
     Returns:
         Gives the lock.
     """
-    locks: dict[int, AbstractContextManager[Any]] = {}
+    locks: dict[int, AbstractContextManager[object]] = {}
 
-    def lock() -> AbstractContextManager[Any]:
+    def lock() -> AbstractContextManager[object]:
         # `setdefault` is atomic.
         return locks.setdefault(os.getpid(), threading.RLock())
 

@@ -6,13 +6,19 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from .decorated import PlanOfAction, Surroundings
+    from .options import Options
+
+    Decorate: TypeAlias = Callable[[Options, object, Callable[[], Surroundings]], object]
 
 _FLYTE_1, _FLYTE_2 = "flytekit", "flyte"
 
 
-def front_end(decorated: object) -> Any:
-    """The module that decorates something: `flyte1.decorate` or `flyte2.decorate`.
+def decorator_of(decorated: object) -> Decorate:
+    """What decorates something: `flyte1.decorate.decorated` or `flyte2.decorate.decorated`.
 
     A function can become a task of either. It is Flyte 2's where only that is loaded; elsewhere Flyte 1's, whose
     wrapper asks at every call who runs (`flyte-migrate` runs it in actions of Flyte 2).
@@ -30,15 +36,16 @@ def front_end(decorated: object) -> Any:
     if generation == "flyte1" and _FLYTE_2 in sys.modules:
         # The shim of flyte-migrate makes a task of Flyte 2 of the function.
         importlib.import_module(f"{__package__}.flyte2.registration").watch_tasks()
-    return importlib.import_module(f"{__package__}.{generation}.decorate")
+    decorate: Decorate = importlib.import_module(f"{__package__}.{generation}.decorate").decorated
+    return decorate
 
 
-def plan_of_action() -> Callable[..., Any] | None:
+def plan_of_action() -> PlanOfAction | None:
     """What gives the plan of a call in an action of Flyte 2; None where no action runs."""
     flyte = sys.modules.get(_FLYTE_2)
     if flyte is None or not getattr(flyte, "ctx", bool)():
         return None
-    plan: Callable[..., Any] = importlib.import_module(f"{__package__}.flyte2.plan").session_plan
+    plan: PlanOfAction = importlib.import_module(f"{__package__}.flyte2.plan").session_plan
     return plan
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 logger = logging.getLogger("flytekitplugins.comet_ml")
 """Level INFO unless the application has set one."""
@@ -41,7 +41,7 @@ class _FallbackHandler(_StreamHandler):
 
 
 def _handled_elsewhere() -> bool:
-    current: Any = logger
+    current: logging.Logger | None = logger
     while current is not None:
         if any(not isinstance(handler, _FallbackHandler) for handler in current.handlers):
             return True

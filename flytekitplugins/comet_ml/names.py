@@ -78,11 +78,6 @@ CometState = Literal["running", "finished", "crashed"]
 """The state of an experiment, as `comet_ml.APIExperiment.set_state` takes it."""
 
 
-def comet_state(status: Status) -> CometState:
-    """The state that Comet shows for the status of a task."""
-    return "crashed" if status in ("failed", "terminated") else status  # type: ignore[return-value]
-
-
 def crashed(status: object) -> bool:
     """Whether a status, as an experiment's Other has it, is one that Comet shows as crashed."""
     return status in ("failed", "terminated")

@@ -82,7 +82,7 @@ class ChoiceKind(Kind):
 
     words: str = ""
     fits: Callable[[Any], bool] = bool
-    choices: tuple[Any, ...] = ()
+    choices: tuple[object, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "words", " or ".join(map(repr, self.choices)))
@@ -97,7 +97,7 @@ class ChoiceKind(Kind):
         given = super().check(option, value, owner)
         return None if given is None else self._meant(given)
 
-    def _meant(self, value: object) -> Any:
+    def _meant(self, value: object) -> object:
         return next((c for c in self.choices if isinstance(value, type(c)) and value == c), None)
 
 
@@ -175,7 +175,7 @@ def _is_whole(value: object) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 0
 
 
-def _reads_as(kind: Callable[[str], Any], text: object) -> bool:
+def _reads_as(kind: Callable[[str], object], text: object) -> bool:
     try:
         return isinstance(text, str) and _is_number(kind(text))
     except ValueError:

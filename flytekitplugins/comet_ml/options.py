@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeGuard
 
 from .argument_names import did_you_mean
 from .errors import InvalidOptionError
@@ -26,11 +26,11 @@ class FlyteSecret(Protocol):
     """A secret of Flyte: `flytekit.Secret`, or `flyte.Secret` of Flyte 2."""
 
     @property
-    def key(self) -> Any:
+    def key(self) -> object:
         """Name of the secret."""
 
     @property
-    def group(self) -> Any:
+    def group(self) -> object:
         """Group of the secret, if it has one."""
 
 
@@ -110,7 +110,7 @@ def checked_workspace(option: str, value: Any) -> str:
     return name
 
 
-def checked_secret(option: str, secret: Any) -> Any:
+def checked_secret(option: str, secret: object) -> FlyteSecret | Callable[[], str]:
     """Refuse what is neither a secret of Flyte nor a callable.
 
     Raises:
@@ -142,7 +142,7 @@ def checked_secret(option: str, secret: Any) -> Any:
     return secret
 
 
-def is_flyte_secret(secret: object) -> bool:
+def is_flyte_secret(secret: object) -> TypeGuard[FlyteSecret]:
     """Whether something is a secret of Flyte, of one generation or the other: neither is imported for it."""
     kinds = ((kind.__module__.partition(".")[0], kind.__name__) for kind in type(secret).__mro__)
     return any(kind in (("flytekit", "Secret"), ("flyte", "Secret")) for kind in kinds)
@@ -163,20 +163,21 @@ def checked_experiment_key(option: str, value: Any) -> str | None:
     return value  # type: ignore[no-any-return]
 
 
-def checked_names(option: str, value: Any) -> bool | Sequence[str]:
+def checked_names(option: str, value: object) -> bool | Sequence[str]:
     """Refuse what is neither a bool nor a sequence of names.
 
     Raises:
         InvalidOptionError: With what was given and what is expected.
     """
-    is_names = not isinstance(value, str) and isinstance(value, Sequence) and all(isinstance(n, str) for n in value)
-    if not isinstance(value, bool) and not is_names:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) or not isinstance(value, Sequence) or not all(isinstance(name, str) for name in value):
         raise InvalidOptionError(
             f"comet_ml_login: `{option}` must be True, False or a list of {option.removeprefix('log_')[:-1]} names, "
             f"not {shown(value)}."
         )
     refuse_api_key(option, value)
-    return value  # type: ignore[no-any-return]
+    return value
 
 
 def checked_resolver(option: str, value: Any) -> str | None:
@@ -193,7 +194,7 @@ def checked_resolver(option: str, value: Any) -> str | None:
     return value  # type: ignore[no-any-return]
 
 
-def checked_experiment_config(option: str, value: Any) -> Any:
+def checked_experiment_config(option: str, value: object) -> object:
     """Refuse what is neither a `comet_ml.ExperimentConfig` nor a dict of its arguments, and values that it cannot use.
 
     Raises:
@@ -214,7 +215,7 @@ def checked_experiment_config(option: str, value: Any) -> Any:
     return value
 
 
-def checked_keywords(option: str, login_kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
+def checked_keywords(option: str, login_kwargs: Mapping[str, object]) -> Mapping[str, object]:
     """Refuse keywords that neither this plugin nor the SDK knows, and values that they cannot have.
 
     Raises:
@@ -229,8 +230,8 @@ def checked_keywords(option: str, login_kwargs: Mapping[str, Any]) -> Mapping[st
 
 
 def _checked_each(
-    values: Mapping[str, Any], known: Mapping[str, Kind], ask: Callable[[], Mapping[str, Kind]], owner: str
-) -> dict[str, Any]:
+    values: Mapping[str, object], known: Mapping[str, Kind], ask: Callable[[], Mapping[str, Kind]], owner: str
+) -> dict[str, object]:
     # The SDK takes a second to load: it is asked only about a name that is not in the tables.
     if not known.keys() >= values.keys():
         known = {**ask(), **known}
@@ -247,7 +248,7 @@ def _own_arguments() -> set[str]:
     return {option.name for option in dataclasses.fields(Options)} - {"login_kwargs"}
 
 
-CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
+CHECKS: Mapping[str, Callable[[str, Any], object]] = {
     "project_name": checked_project_name,
     "workspace": checked_workspace,
     "secret": checked_secret,

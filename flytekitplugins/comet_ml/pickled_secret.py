@@ -7,7 +7,9 @@ import re
 import sys
 import types
 from collections.abc import Iterator
-from typing import Any
+
+from .log import logger
+from .options import Options
 
 # What the SDK's own parser says of keys: 25 letters and digits, and perhaps a server behind them.
 _KEY = re.compile(r"(?=\w*\d)(?=\w*[A-Za-z])[A-Za-z0-9]{25}(\*[A-Za-z0-9+/=_-]+)?")
@@ -23,6 +25,22 @@ def holds_a_key(secret: object) -> bool:
     return any(_KEY.fullmatch(text) for text in _texts(secret, 0))
 
 
+def warn_of_a_key(options: Options, kind: str) -> None:
+    """Warn of a task that is being pickled with its API key.
+
+    Args:
+        options: The decorator's options.
+        kind: Which secret of Flyte would do instead: ``flytekit.Secret``.
+    """
+    if holds_a_key(options.secret):
+        logger.warning(
+            "comet_ml_login: a task of project %r is pickled with its `secret`, with a text in it that looks like an "
+            "API key. Give a %s, or a function that reads the key where it runs.",
+            options.project_name,
+            kind,
+        )
+
+
 def _texts(value: object, depth: int) -> Iterator[str]:
     if isinstance(value, str):
         yield value
@@ -31,7 +49,7 @@ def _texts(value: object, depth: int) -> Iterator[str]:
             yield from _texts(part, depth + 1)
 
 
-def _parts(value: object) -> Iterator[Any]:
+def _parts(value: object) -> Iterator[object]:
     if isinstance(value, functools.partial):
         yield from (value.func, *value.args, *value.keywords.values())
     elif isinstance(value, types.MethodType):
@@ -49,7 +67,7 @@ def _parts(value: object) -> Iterator[Any]:
         yield from getattr(value, "__dict__", {}).values()
 
 
-def _parts_of_function(function: types.FunctionType) -> Iterator[Any]:
+def _parts_of_function(function: types.FunctionType) -> Iterator[object]:
     yield function.__code__
     yield from function.__defaults__ or ()
     yield from (function.__kwdefaults__ or {}).values()

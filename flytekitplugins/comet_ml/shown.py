@@ -75,17 +75,8 @@ class _ShortRepr(reprlib.Repr):
     def repr_bytes(self, content: bytes, level: int) -> str:
         return f"b{self.repr_str(content.decode('latin-1'), level)}"
 
-    def repr_bool(self, value: bool, level: int) -> str:
-        return repr(value)
-
-    def repr_NoneType(self, value: None, level: int) -> str:  # noqa: N802 - the name of the type
-        return repr(value)
-
-    def repr_float(self, value: float, level: int) -> str:
-        return repr(value)
-
     def repr_instance(self, value: object, level: int) -> str:
-        return f"a {type(value).__name__}"
+        return repr(value) if value is None or type(value) in (bool, float) else f"a {type(value).__name__}"
 
 
 _SHORT = _ShortRepr()

@@ -10,23 +10,30 @@ import inspect
 import os
 import types
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Protocol
+
+from .decorated import Function
 
 
 class Around(Protocol):
-    """A context manager for ``with`` and for ``async with``."""
+    """A context manager for ``with`` and for ``async with``, which is told what the block returns."""
 
-    def __enter__(self) -> Any: ...
-    def __exit__(self, *exception: Any) -> None: ...
-    async def __aenter__(self) -> Any: ...
-    async def __aexit__(self, *exception: Any) -> None: ...
+    def __enter__(self) -> Around: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: types.TracebackType | None, /
+    ) -> None: ...
+    async def __aenter__(self) -> Around: ...
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: types.TracebackType | None, /
+    ) -> None: ...
+    def returned(self, value: object, /) -> None: ...  # noqa: D102
 
 
-Tracking = Callable[[tuple[Any, ...], Mapping[str, Any]], Around]
+Tracking = Callable[[tuple[object, ...], Mapping[str, object]], Around]
 """Gives the context manager in which a call with these arguments runs."""
 
 
-def tracked_function(function: Callable[..., Any], tracking: Tracking) -> Any:
+def tracked_function(function: Function, tracking: Tracking) -> Function:
     """A function that does what `function` does, within `tracking`; async if it is.
 
     It has the names of the function, and none of its attributes.
@@ -38,17 +45,17 @@ def tracked_function(function: Callable[..., Any], tracking: Tracking) -> Any:
     if inspect.iscoroutinefunction(function):
 
         @functools.wraps(function, updated=())
-        async def tracked_coroutine(*args: Any, **kwargs: Any) -> Any:
+        async def tracked_coroutine(*args: object, **kwargs: object) -> object:
             async with tracking(args, kwargs) as session:
                 result = await function(*args, **kwargs)
                 session.returned(result)
                 return result
 
-        wrapper: Any = tracked_coroutine
+        wrapper: Function = tracked_coroutine
     else:
 
         @functools.wraps(function, updated=())
-        def tracked(*args: Any, **kwargs: Any) -> Any:
+        def tracked(*args: object, **kwargs: object) -> object:
             with tracking(args, kwargs) as session:
                 result = function(*args, **kwargs)
                 session.returned(result)
@@ -59,14 +66,14 @@ def tracked_function(function: Callable[..., Any], tracking: Tracking) -> Any:
     return wrapper
 
 
-def source_file(function: Callable[..., Any]) -> str | None:
+def source_file(function: Function) -> str | None:
     """The file that a function is written in; None for one from a notebook or a pickle."""
     code = getattr(inspect.unwrap(function), "__code__", None)
     path = os.path.abspath(code.co_filename) if isinstance(code, types.CodeType) else ""
     return path if os.path.isfile(path) else None
 
 
-def _locate(wrapper: Any, function: Callable[..., Any]) -> None:
+def _locate(wrapper: Function, function: Function) -> None:
     """Make the wrapper's code say that it stands where the function does.
 
     flytekit asks a task's function itself for its file (`inspect.getfile` does not look through wrappers) and for

@@ -181,7 +181,7 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
             UnsupportedFunctionError: For what is neither.
             InvalidOptionError: If `log_inputs` or `log_outputs` names what there is not, or a secret.
         """
-        return generation.front_end(function).decorated(self.options, function, _surroundings)
+        return generation.decorator_of(function)(self.options, function, _surroundings)
 
 
 def _generate_suffix_with_length_10(project_name: str, workspace: str) -> str:

@@ -98,3 +98,12 @@ def _is_server(parts: SplitResult) -> bool:
     if "[" in parts.netloc:
         return ipaddress.ip_address(name).version == 6
     return _NAME.fullmatch(name) is not None
+
+
+def is_loopback(address: str) -> bool:
+    """Whether an address is one of this machine."""
+    name = urlsplit(address).hostname or ""
+    try:
+        return name == "localhost" or ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False

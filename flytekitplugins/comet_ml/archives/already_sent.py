@@ -38,7 +38,7 @@ class Delivered:
     parameters: frozenset[str] = frozenset()
 
 
-def point(name: str, step: Any, value: Any, timestamp: Any) -> Point:
+def point(name: str, step: object, value: object, timestamp: object) -> Point:
     """A value of a metric as it can be compared: the server gives back numbers as texts."""
     return name, None if step is None else _comparable(step), _comparable(value), _comparable(timestamp)
 
@@ -125,9 +125,9 @@ def _lines_not_there(part: list[Message], lines: Counter[str]) -> list[Message]:
     return list(part)
 
 
-def _comparable(value: Any) -> float | str:
+def _comparable(value: object) -> float | str:
     try:
-        number = float(value)
+        number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
         return str(value)
     return number if number == number else "NaN"

@@ -64,7 +64,7 @@ class Archive:
 
     path: Path
     metadata: Mapping[str, Any]
-    others: Mapping[str, Any]
+    others: Mapping[str, object]
     metrics: Mapping[tuple[str, str | None], int]
     types: frozenset[str]
     damaged: int
@@ -125,7 +125,7 @@ def read_archive(path: Path) -> Archive:
         metadata = json.loads(content.read(EXPERIMENT))
         if not isinstance(metadata, dict) or not metadata.get("offline_id"):
             raise ArchiveError(f"names no experiment key in its {EXPERIMENT}. Send it with `comet upload`.")
-        others: dict[str, Any] = {}
+        others: dict[str, object] = {}
         metrics: Counter[tuple[str, str | None]] = Counter()
         types: set[str] = set()
         damaged = 0

@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import UploadError
@@ -17,6 +18,7 @@ from .server_errors import ServerErrors
 SAMPLE_SIZE = "COMET_OFFLINE_SAMPLING_SIZE"
 
 
+@dataclass(frozen=True)
 class Copies:
     """Has the SDK send parts of archives.
 
@@ -27,11 +29,10 @@ class Copies:
         directory: A directory for temporary files, which somebody else removes.
     """
 
-    def __init__(self, sdk: CometSDK, api_key: str, errors: ServerErrors, directory: Path) -> None:
-        self._sdk = sdk
-        self._api_key = api_key
-        self._errors = errors
-        self._directory = directory
+    sdk: CometSDK
+    api_key: str = field(repr=False)
+    errors: ServerErrors
+    directory: Path
 
     def send(
         self,
@@ -59,7 +60,7 @@ class Copies:
         Raises:
             UploadError: If the SDK did not send them.
         """
-        handle, name = tempfile.mkstemp(prefix=f"{archive.key}-", suffix=".zip", dir=self._directory)
+        handle, name = tempfile.mkstemp(prefix=f"{archive.key}-", suffix=".zip", dir=self.directory)
         os.close(handle)
         copy = Path(name)
         try:
@@ -67,12 +68,12 @@ class Copies:
             default, size = self._sample_sizes(values)
             with settings_in_force({SAMPLE_SIZE: str(size)} if size > default else {}):
                 done = sdk_offline.send(
-                    copy, api_key=self._api_key, workspace=archive.workspace, project_name=archive.project_name
+                    copy, api_key=self.api_key, workspace=archive.workspace, project_name=archive.project_name
                 )
         finally:
             copy.unlink()
         if not done:
-            reason = self._errors.reason(losses[0] if losses else "the SDK does not say why")
+            reason = self.errors.reason(losses[0] if losses else "the SDK does not say why")
             raise UploadError(f"was refused: {reason}.")
         return count, size
 
@@ -84,7 +85,7 @@ class Copies:
         Args:
             values: How many values there are to send, by the metric's name.
         """
-        size = int(self._sdk.setting("comet.offline_sampling_size") or 0)
+        size = int(self.sdk.setting("comet.offline_sampling_size") or 0)
         return size, size if SAMPLE_SIZE in os.environ else max(size, *values.values(), 0)
 
 

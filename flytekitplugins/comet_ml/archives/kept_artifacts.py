@@ -60,7 +60,7 @@ class ArchivedArtifact:
             payload = {**message.payload, "additional_params": self._in_version(message, version_id)}
             yield Message(json.dumps({**json.loads(message.text), "payload": payload}), message.type, payload)
 
-    def _in_version(self, message: Message, version_id: str) -> dict[str, Any]:
+    def _in_version(self, message: Message, version_id: str) -> dict[str, object]:
         params = dict(message.payload["additional_params"])
         asset_id = str(params["assetId"])
         return {

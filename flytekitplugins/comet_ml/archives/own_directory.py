@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 from ..log import logger
 from ..sdk.disk_room import RESERVE, has_room
@@ -45,7 +45,7 @@ class OwnDirectory:
     def __init__(self, path: Path, made: Sequence[Path] = ()) -> None:
         self.path = path
         self._made = made
-        self._lock: Any = None
+        self._lock: IO[str] | None = None
         if fcntl is not None:
             # It has its name once it is held: before that, another process would take the directory for a left one.
             self._lock = (path / f"{_LOCK}ed").open("w")

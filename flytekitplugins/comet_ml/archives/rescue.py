@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from ..sdk import upload as sdk_offline
+from ..sdk.protocols import Experiment
 from .archive import EXPERIMENT, MESSAGES
 
 
-def rescue(experiment: Any, directory: Path, earlier: Path | None = None, *, patience: float = 2.0) -> Path | None:
+def rescue(
+    experiment: Experiment, directory: Path, earlier: Path | None = None, *, patience: float = 2.0
+) -> Path | None:
     """Write an archive of everything that was logged to an experiment, from what the SDK keeps in temporary files.
 
     The SDK writes its archive in `end()`, after it has waited for the server; if that hangs, or the disk for the

@@ -7,7 +7,7 @@ its latest run were an earlier one.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 from ..names import (
     FLYTE_ATTEMPT,
@@ -25,7 +25,7 @@ Standing = Literal["new", "same", "later", "earlier", "beside"]
 attempt than that one, an earlier attempt, or the run of another node."""
 
 
-def of_one_node(others: Mapping[str, Any], mark: str | None) -> dict[str, Any]:
+def of_one_node(others: Mapping[str, object], mark: str | None) -> dict[str, object]:
     """Others as one node has them, without its mark.
 
     Args:
@@ -38,7 +38,7 @@ def of_one_node(others: Mapping[str, Any], mark: str | None) -> dict[str, Any]:
     return {**{name: value for name, value in others.items() if "/" not in name}, **own}
 
 
-def others_failed(others: Mapping[str, Any], mark: str | None) -> bool:
+def others_failed(others: Mapping[str, object], mark: str | None) -> bool:
     """Whether another node of an experiment that several share has failed.
 
     Args:
@@ -51,7 +51,7 @@ def others_failed(others: Mapping[str, Any], mark: str | None) -> bool:
     )
 
 
-def standing(archived: Mapping[str, Any], stored: Mapping[str, Any] | None) -> Standing:
+def standing(archived: Mapping[str, object], stored: Mapping[str, object] | None) -> Standing:
     """Where the run of an archive stands to the experiment.
 
     Args:
@@ -65,8 +65,8 @@ def standing(archived: Mapping[str, Any], stored: Mapping[str, Any] | None) -> S
     if any(archived.get(name) != stored.get(name) for name in (FLYTE_EXECUTION, FLYTE_TASK)):
         return "beside"
     try:
-        difference = int(archived[FLYTE_ATTEMPT]) - int(stored[FLYTE_ATTEMPT])
-    except (KeyError, TypeError, ValueError):
+        difference = int(str(archived[FLYTE_ATTEMPT])) - int(str(stored[FLYTE_ATTEMPT]))
+    except (KeyError, ValueError):
         return "beside"
     return "later" if difference > 0 else "earlier" if difference < 0 else "beside"
 
@@ -90,7 +90,7 @@ def state_after(where: Standing, status: object, stored_status: object, stored_s
     return "crashed" if where == "same" and status is None and crashed(stored_status) else "finished"
 
 
-def names_that_stay(where: Standing, stored: Mapping[str, Any], status: object) -> frozenset[str]:
+def names_that_stay(where: Standing, stored: Mapping[str, object], status: object) -> frozenset[str]:
     """The names of Others that keep their value, because a run wrote them to which this one is no successor.
 
     Args:

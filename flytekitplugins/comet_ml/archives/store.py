@@ -10,10 +10,11 @@ import threading
 import zipfile
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Literal, Protocol
 
 from ..foreign_text import described
 from ..log import logger
+from ..sdk.protocols import Experiment
 from ..sdk.redaction import masked
 from .archive import MESSAGES
 from .own_directory import LOCAL_DIRECTORY, OwnDirectory, make
@@ -45,10 +46,34 @@ def local_upload_command(archive: str, host: str | None = None) -> str:
     return upload_command(place, host, shlex.quote(sys.executable or "python"))
 
 
+FOLDER = "comet-ml"
+"""Folder of the archives below the place for the data of a pod."""
+
 DIRECTORY_SETTING = "COMET_OFFLINE_DIRECTORY"
 
 Store = Callable[[str], str]
 """Puts a file to where it outlives the pod, and returns the address of that place."""
+
+
+class FileSystem(Protocol):
+    """What is used of the file system of a blob store (fsspec, which has no types)."""
+
+    def isdir(self, path: str) -> bool:
+        """Whether there is such a directory."""
+
+    def ls(self, path: str, *, detail: Literal[True]) -> list[dict[str, str]]:
+        """What is in a directory: ``name`` and ``type`` of each."""
+
+    def unstrip_protocol(self, name: str) -> str:
+        """A name with its ``s3://``."""
+
+    def get_file(self, rpath: str, lpath: str) -> object:
+        """Copy a file to the local disk."""
+
+
+def address_in(prefix: str, path: str) -> str:
+    """Where the archive with a path is stored, below the place for the data of a pod."""
+    return f"{prefix.rstrip('/')}/{FOLDER}/{os.path.basename(path)}"
 
 
 class OfflineArchives:
@@ -93,7 +118,7 @@ class OfflineArchives:
         with self._lock:
             self._written += [path for path in paths if path not in self._written]
 
-    def rescue(self, experiment: Any) -> None:
+    def rescue(self, experiment: Experiment) -> None:
         """Write the archive of an experiment whose end does not come back; a second time, in the place of the first."""
         directory = Path(self._directory or os.environ.get(DIRECTORY_SETTING) or LOCAL_DIRECTORY)
         directory.mkdir(parents=True, exist_ok=True)

@@ -80,7 +80,7 @@ class _Before:
 
     stored: Any = None
     state: CometState | None = None
-    others: Mapping[str, Any] | None = None
+    others: Mapping[str, object] | None = None
 
 
 class Uploader:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import ModuleType
-from typing import Any
 
 from ..decorated import ActionTask
 from ..flyte2.link import CometActionLink
-from ..flyte2.registration import tracked_tasks
+from ..flyte2.registration import Task, tracked_tasks
 from ..flyte2.secret import flyte_secret
+from ..options import FlyteSecret
 from ..shown import name_of, shown
 from .report import Report, examine_key, examine_options, experiment_of, server
 
@@ -22,7 +23,7 @@ def reports_of(modules: list[ModuleType]) -> list[Report]:
     return [_report(task, action_task) for task, action_task in tracked_tasks(modules)]
 
 
-def _report(task: Any, action_task: ActionTask) -> Report:
+def _report(task: Task, action_task: ActionTask) -> Report:
     options = action_task.options
     link = options.link
     found = Report(task.name, link, [], generation="flyte2")
@@ -42,7 +43,7 @@ def _report(task: Any, action_task: ActionTask) -> Report:
     return found
 
 
-def _links(task: Any) -> list[str]:
+def _links(task: Task) -> list[str]:
     """Where the links lead, with <...> for what Flyte fills in."""
     lines = []
     for link in task.links:
@@ -71,7 +72,7 @@ def _readable(url: str) -> str:
     return url.replace("{{.", "<").replace("}}", ">")
 
 
-def _secret(secret: Any) -> str:
+def _secret(secret: FlyteSecret | Callable[[], str]) -> str:
     requested = flyte_secret(secret)
     if requested is None:
         return f"none requested; {name_of(secret)} is called in the pod"

@@ -7,28 +7,20 @@ from typing import Any
 
 from flytekit import Secret
 from flytekit.configuration import ImageConfig, SerializationSettings
-from flytekit.core.base_task import PythonTask
 from flytekit.core.python_auto_container import DefaultTaskResolver
 
 from ..flyte1.registration import TemplateConfig
+from ..flyte1.tasks import Task
 from ..flyte1.workflow_nodes import NodeOfTask
-from ..keys.experiment_key import (
-    derive_execution_key,
-    derive_experiment_key,
-    derive_node_key,
-    link_suffix,
-)
 from ..link import CometLink
 from ..log import logger
 from ..shown import name_of, shown
-from .report import Report, examine_key, examine_options, experiment_of, server
+from .report import Report, direct, examine_key, examine_options, experiment_of, server
 
-# An execution's name as Flyte makes them up.
-_EXECUTION = "a" + "bcdfghjklmnpqrstvwx"
 _OWN_SECTIONS = ("ray", "dask", "spark")
 
 
-def report(task: PythonTask[Any], template: TemplateConfig, nodes: list[NodeOfTask]) -> Report:
+def report(task: Task, template: TemplateConfig, nodes: list[NodeOfTask]) -> Report:
     """Examine a task. Nothing is sent, and no secret is read.
 
     Args:
@@ -60,7 +52,7 @@ def report(task: PythonTask[Any], template: TemplateConfig, nodes: list[NodeOfTa
     return found
 
 
-def _secret(secret: Any) -> str:
+def _secret(secret: object) -> str:
     if not isinstance(secret, Secret):
         return f"none requested; {name_of(secret)} is called in the pod"
     version = f", version {shown(secret.group_version)}" if secret.group_version else ""
@@ -101,25 +93,10 @@ def _nodes(nodes: list[NodeOfTask], link: CometLink) -> list[str]:
     return lines or ["in no workflow that was imported"]
 
 
-def direct(link: CometLink, node_id: str) -> bool:
-    """Whether the direct template renders the key, in an execution with a name that Flyte made up."""
-    if link.experiment_key is not None:
-        return True
-    comet = {"workspace": link.workspace, "project_name": link.project_name}
-    names = {"flyte_project": "p", "flyte_domain": "d", "execution": _EXECUTION, **comet}
-    suffix = link_suffix(link.project_name, link.workspace, link.scope)
-    if link.scope == "execution":
-        return derive_execution_key(**names) == f"{_EXECUTION}{suffix}"
-    if link.scope == "node":
-        return derive_node_key(**names, node_id=node_id) == f"{_EXECUTION}{suffix}{node_id}"
-    key = derive_experiment_key(**names, generated_name=f"{_EXECUTION}-{node_id}-0")
-    return key == f"{_EXECUTION}{node_id}0{suffix}"
-
-
 # What is wrong
 
 
-def _examine_template(found: Report, task: PythonTask[Any], template: TemplateConfig) -> None:
+def _examine_template(found: Report, task: Task, template: TemplateConfig) -> None:
     # It logs what is said below.
     logger.disabled = True
     try:
@@ -142,7 +119,7 @@ def _examine_template(found: Report, task: PythonTask[Any], template: TemplateCo
         )
 
 
-def _examine_place(found: Report, task: PythonTask[Any]) -> None:
+def _examine_place(found: Report, task: Task) -> None:
     """A pod imports the task's module, and looks for the task by its name in it."""
     resolver: Any = getattr(task, "task_resolver", None)
     if found.problems or type(resolver) is not DefaultTaskResolver:

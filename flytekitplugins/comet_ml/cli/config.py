@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
 import click
 
+from ..link import problem_of_page
 from .charts import CHARTS, preface
 from .templates import LINK_TYPES, direct_template, resolver_template
 
@@ -18,8 +18,6 @@ SECTIONS = {
     "spark": ("plugins", "spark", "logs", "mixed"),
 }
 """Where the control plane looks for the links of a kind of task; "logs" is for all without a section of their own."""
-
-_URL = re.compile(r"[0-9A-Za-z:/?\[\]@!$&()*+,;=._~%-]+")
 
 
 def platform_config(
@@ -72,21 +70,11 @@ def chart_values(name: str, *, resolver: str | None = None, sections: Sequence[s
 
 def web_page(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
     """Refuse what is no address of a page that can be given a fragment."""
-    if value is None:
-        return None
-    try:
-        parts = urlsplit(value)
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        valid = False
-    if not valid:
-        raise click.BadParameter(f"{value!r} is no address of a page; write https://.../resolver.html.")
-    if "#" in value:
-        raise click.BadParameter(f"{value!r} has a fragment (#...), which the link needs for itself; leave it out.")
-    if "@" in parts.netloc:
-        raise click.BadParameter("the address must have no user name and password in it.")
-    if not _URL.fullmatch(value):
-        raise click.BadParameter(f"{value!r} has characters that cannot stand in an address; quote them with %.")
+    problem = None if value is None else problem_of_page(value)
+    if value is not None and problem is not None:
+        # It could have a password in it.
+        given = "the address" if "@" in value else repr(value)
+        raise click.BadParameter(f"{given} {problem}.")
     return value
 
 

@@ -9,13 +9,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any
 
 import click
 
 from ..sdk.comet_sdk import sdk_of_process
 from . import modules
-from .report import Report
+from .report import Report, direct
+from .terminal import columns
 from .versions import versions, versions_line
 
 _DETAILED = 5
@@ -95,8 +95,7 @@ def _examine(found: _Examination, wanted: str) -> None:
     loaded = modules.load(found.target)
     reports, functions = _tasks_and_functions(loaded.modules)
     if not wanted:
-        found.reports, found.failures = reports, loaded.failures
-        found.functions = functions
+        found.reports, found.functions, found.failures = reports, functions, loaded.failures
         return
     found.reports = [each for each in reports if each.name == wanted or each.name.endswith(f".{wanted}")]
     if not found.reports:
@@ -166,22 +165,18 @@ def _environment() -> list[str]:
 
 def _print_table(reports: Sequence[Report]) -> None:
     """One line a task."""
-    rows = [("task", "project", "experiment per", "nodes with a direct link", "found")]
-    rows += [(each.name, _project(each), _scope(each), _direct_nodes(each), _verdict(each)) for each in reports]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    rows = [("task", "project", "experiment per", "nodes with a direct link", "found"), *map(_row, reports)]
+    heading, *lines = columns(rows)
     click.echo("")
-    for number, row in enumerate(rows):
-        line = "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
-        problem = number > 0 and bool(reports[number - 1].problems)
-        click.secho(line, bold=number == 0, fg="red" if problem else None)
+    click.secho(heading, bold=True)
+    for line, each in zip(lines, reports, strict=True):
+        click.secho(line, fg="red" if each.problems else None)
 
 
-def _project(found: Report) -> str:
-    return f"{found.link.workspace}/{found.link.project_name}"
-
-
-def _scope(found: Report) -> str:
-    return found.link.scope if found.link.experiment_key is None else "given key"
+def _row(found: Report) -> tuple[str, ...]:
+    link = found.link
+    scope = link.scope if link.experiment_key is None else "given key"
+    return found.name, f"{link.workspace}/{link.project_name}", scope, _direct_nodes(found), _verdict(found)
 
 
 def _direct_nodes(found: Report) -> str:
@@ -189,8 +184,6 @@ def _direct_nodes(found: Report) -> str:
         return "actions"
     if not found.nodes:
         return "in no workflow"
-    from .checks import direct
-
     right = sum(direct(found.link, node.node_id) for node in found.nodes)
     return f"{right} of {len(found.nodes)}"
 
@@ -220,7 +213,7 @@ def _count(number: int, noun: str) -> str:
 # JSON
 
 
-def _as_json(found: _Examination) -> dict[str, Any]:
+def _as_json(found: _Examination) -> dict[str, object]:
     return {
         "target": found.target,
         "good": found.good,
@@ -231,7 +224,7 @@ def _as_json(found: _Examination) -> dict[str, Any]:
     }
 
 
-def _task_as_json(found: Report) -> dict[str, Any]:
+def _task_as_json(found: Report) -> dict[str, object]:
     return {
         "name": found.name,
         "workspace": found.link.workspace,
@@ -248,11 +241,7 @@ def _task_as_json(found: Report) -> dict[str, Any]:
     }
 
 
-def _nodes_as_json(found: Report) -> list[dict[str, Any]]:
-    if not found.nodes:
-        return []
-    from .checks import direct
-
+def _nodes_as_json(found: Report) -> list[dict[str, object]]:
     return [
         {
             "workflow": node.workflow,

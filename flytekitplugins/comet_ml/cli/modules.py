@@ -57,9 +57,7 @@ def load(target: str) -> Loaded:
 
 
 def _load_directory(directory: Path) -> Loaded:
-    root = directory
-    while (root / "__init__.py").is_file():
-        root = root.parent
+    root = _root(directory)
     files = [file for file in _python_files(directory) if _IMPORTS_FLYTE.search(file.read_text(errors="replace"))]
     if not files:
         raise click.ClickException(f"{directory} has no Python file that imports Flyte.")
@@ -87,6 +85,11 @@ def _dotted(path: Path) -> str:
     return ".".join(names[:-1] if names[-1] == "__init__" else names)
 
 
+def _root(directory: Path) -> Path:
+    """The directory that the package of a directory is in; the directory itself if it is in none."""
+    return next(each for each in (directory, *directory.parents) if not (each / "__init__.py").is_file())
+
+
 def _file(name: str) -> tuple[Path, str]:
     path = Path(name).resolve()
     if not path.exists():
@@ -97,9 +100,7 @@ def _file(name: str) -> tuple[Path, str]:
         raise click.ClickException(
             f"{name} is no Python file. Give a .py file, a directory, or the dotted name of a module."
         )
-    root = path.parent
-    while (root / "__init__.py").is_file():
-        root = root.parent
+    root = _root(path.parent)
     return root, _dotted(path.relative_to(root))
 
 

@@ -7,11 +7,13 @@ import importlib.util
 import logging
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from ..archives.store import FileSystem
 from ..deadline import left_behind, within
 from ..errors import ArchiveError, CometTrackingError, UploadError
 from ..foreign_text import described
@@ -60,13 +62,7 @@ class ArchivePlaces:
             raise ArchiveError("is a directory without archives (*.zip).")
         return found
 
-    def fetched(self, uri: str, directory: Path) -> Path:
-        """An archive on the local disk.
-
-        Args:
-            uri: What `archives_at` has found.
-            directory: Where to put it, if it comes from a blob store.
-        """
+    def _fetched(self, uri: str, directory: Path) -> Path:
         scheme = _scheme(uri)
         if scheme is None:
             return local_path(uri)
@@ -74,6 +70,34 @@ class ArchivePlaces:
         with _explained(scheme):
             _filesystem(uri).get_file(uri, str(path))
         return path
+
+    def each(
+        self, uris: Iterable[str], directory: Path, use: Callable[[Path], T]
+    ) -> Iterator[tuple[str, T | Exception]]:
+        """Use every archive at some addresses.
+
+        Args:
+            uris: What `archives_at` takes.
+            directory: Where to put what comes from a blob store, until it was used.
+            use: What to do with an archive on the local disk.
+
+        Yields:
+            The address of each, and what came of it; or the error.
+        """
+        for uri in uris:
+            try:
+                addresses = self.archives_at(uri)
+            except Exception as error:
+                yield uri, error
+                continue
+            for address in addresses:
+                result: T | Exception
+                try:
+                    with tempfile.TemporaryDirectory(dir=directory) as fetched:
+                        result = use(self._fetched(address, Path(fetched)))
+                except Exception as error:
+                    result = error
+                yield address, result
 
     def _asked(self, scheme: str, uri: str, question: Callable[[], T]) -> T:
         if scheme in self._silent:
@@ -127,10 +151,12 @@ def _listed(uri: str) -> list[str] | None:
     return [filesystem.unstrip_protocol(name) for name in names]
 
 
-def _filesystem(uri: str) -> Any:
+def _filesystem(uri: str) -> FileSystem:
     """The file system of an address, as the generation of Flyte that is installed reads it."""
     front_end = "flyte1" if importlib.util.find_spec("flytekit") is not None else "flyte2"
-    return importlib.import_module(f"{__package__.rpartition('.')[0]}.{front_end}.storage").file_system(uri)
+    storage = importlib.import_module(f"{__package__.rpartition('.')[0]}.{front_end}.storage")
+    system: FileSystem = storage.file_system(uri)
+    return system
 
 
 @contextmanager

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
-from ..keys.experiment_key import is_legal_key
+from ..keys.experiment_key import (
+    derive_execution_key,
+    derive_experiment_key,
+    derive_node_key,
+    is_legal_key,
+    link_suffix,
+)
 from ..link import CometLink
 from ..options import Options
 from ..session.server import COMET_HOSTS, COMET_SERVICE
 from ..shown import shown
+from ..web_address import is_loopback
 
 if TYPE_CHECKING:
     from ..flyte1.workflow_nodes import NodeOfTask
@@ -22,6 +28,10 @@ _COVERS = {
     "node": "an experiment for every node, over all its attempts",
     "execution": "one experiment for the whole execution",
 }
+
+
+# An execution's name as Flyte makes them up.
+_EXECUTION = "a" + "bcdfghjklmnpqrstvwx"
 
 
 @dataclass
@@ -51,7 +61,7 @@ class Report:
     generation: Literal["flyte1", "flyte2"] = "flyte1"
 
 
-def server(host: str, options: Mapping[str, Any]) -> str:
+def server(host: str, options: Mapping[str, object]) -> str:
     """The server that a pod talks to, as far as the decorator decides it."""
     override = options.get("url_override")
     if override:
@@ -64,6 +74,21 @@ def experiment_of(link: CometLink, start: bool) -> str:
     covers = _COVERS[link.scope] if link.experiment_key is None else f"the one with the key {link.experiment_key}"
     started = "" if start else ", which the body starts itself"
     return f"{link.workspace}/{link.project_name}: {covers}{started}"
+
+
+def direct(link: CometLink, node_id: str) -> bool:
+    """Whether the direct template renders the key, in an execution with a name that Flyte made up."""
+    if link.experiment_key is not None:
+        return True
+    comet = {"workspace": link.workspace, "project_name": link.project_name}
+    names = {"flyte_project": "p", "flyte_domain": "d", "execution": _EXECUTION, **comet}
+    suffix = link_suffix(link.project_name, link.workspace, link.scope)
+    if link.scope == "execution":
+        return derive_execution_key(**names) == f"{_EXECUTION}{suffix}"
+    if link.scope == "node":
+        return derive_node_key(**names, node_id=node_id) == f"{_EXECUTION}{suffix}{node_id}"
+    key = derive_experiment_key(**names, generated_name=f"{_EXECUTION}-{node_id}-0")
+    return key == f"{_EXECUTION}{node_id}0{suffix}"
 
 
 def examine_key(found: Report, link: CometLink) -> None:
@@ -93,8 +118,7 @@ def examine_options(found: Report, options: Options) -> None:
             "api_key= puts the API key into your code and image. In a pod it is not even used: `secret` is. Leave it "
             "out; for local runs, set COMET_API_KEY or run `comet login`."
         )
-    parts = urlsplit(link.host)
-    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+    if urlsplit(link.host).scheme == "http" and not is_loopback(link.host):
         found.notes.append(f"{link.host} is plain http: the API key crosses the network as it is.")
     if not options.start:
         found.notes.append(
@@ -111,10 +135,3 @@ def examine_options(found: Report, options: Options) -> None:
             f"Quoted in the link: {config['workspace']}/{config['project_name']}. Compare it with the address that "
             "your browser shows for the project in Comet: the link is right only if they are the same."
         )
-
-
-def _is_loopback(name: str) -> bool:
-    try:
-        return name == "localhost" or ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False

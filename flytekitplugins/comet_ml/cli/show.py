@@ -7,7 +7,8 @@ import shlex
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 
@@ -21,7 +22,6 @@ from ..deck.numbers import span
 from ..deck.page import DeckContent, render
 from ..foreign_text import printable
 from ..link import CometLink
-from ..names import FLYTE_ATTEMPT, FLYTE_EXECUTION, FLYTE_TASK, mark_of, marked
 from ..sdk.comet_sdk import sdk_of_process
 from .places import ArchivePlaces, is_remote, local_path, reason_of, without_last_resort
 from .summary import Asset, Summary, summarized
@@ -57,14 +57,15 @@ def command(paths: tuple[str, ...], page: str | None) -> None:
     summaries: list[tuple[str, Summary]] = []
     problems: list[str] = []
     with without_last_resort(), tempfile.TemporaryDirectory(prefix="comet-show-") as directory:
-        for address, found in _read(paths or (_default_directory(),), Path(directory)):
+        uris = paths or (_default_directory(),)
+        for address, found in ArchivePlaces().each(uris, Path(directory), summarized):
             if isinstance(found, Summary):
                 summaries.append((address, found))
                 if found.archive.damaged:
                     problems.append(f"{address}: is damaged: {found.archive.damaged} of its messages cannot be read.")
             else:
                 problems.append(f"{address}: {reason_of(found)}")
-    summaries.sort(key=lambda each: each[1].start or 0.0)
+    summaries.sort(key=lambda each: each[1].content.started or 0.0)
     if summaries and page is not None:
         _write_page(Path(page), summaries)
     elif len(summaries) > _DETAILED:
@@ -76,22 +77,6 @@ def command(paths: tuple[str, ...], page: str | None) -> None:
         click.echo(printable(problem), err=True)
     if problems:
         raise SystemExit(1)
-
-
-def _read(paths: Sequence[str], directory: Path) -> Iterator[tuple[str, Summary | Exception]]:
-    """The archives at some addresses: what each says, or why it cannot be read."""
-    places = ArchivePlaces()
-    for path in paths:
-        try:
-            addresses = places.archives_at(path)
-        except Exception as error:
-            yield path, error
-            continue
-        for address in addresses:
-            try:
-                yield address, summarized(places.fetched(address, directory))
-            except Exception as error:
-                yield address, error
 
 
 def _default_directory() -> str:
@@ -108,25 +93,24 @@ def _default_directory() -> str:
 
 
 def _print(address: str, summary: Summary) -> None:
-    archive, lines = summary.archive, list[tuple[str, str]]()
-    lines.append(("experiment key", archive.key))
-    lines.append(("workspace", archive.workspace or "the account's default"))
-    lines.append(("project", archive.project_name or "Comet's default"))
-    lines.append(("status", summary.status + (f": {summary.error}" if summary.error else "")))
-    if summary.start is not None:
-        lines.append(("started", time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(summary.start))))
-    if summary.duration is not None:
-        lines.append(("duration", span(summary.duration)))
-    if summary.tags:
-        lines.append(("tags", ", ".join(summary.tags)))
+    archive, content = summary.archive, summary.content
+    lines = [
+        ("experiment key", archive.key),
+        ("workspace", archive.workspace or "the account's default"),
+        ("project", archive.project_name or "Comet's default"),
+        ("status", ": ".join(filter(None, (content.status, content.error)))),
+        ("started", _time(content.started, "%Y-%m-%d %H:%M:%S")),
+        ("duration", _span(content.duration)),
+        ("tags", ", ".join(content.tags)),
+    ]
     click.echo("")
-    click.secho(one_line(summary.name or archive.key), bold=True)
-    for row in columns([(f"  {label}", one_line(text, 300)) for label, text in lines]):
+    click.secho(one_line(content.name), bold=True)
+    for row in columns([(f"  {label}", one_line(text, 300)) for label, text in lines if text]):
         click.echo(row)
-    _print_section("Parameters", [(name, one_line(value)) for name, value in summary.parameters.items()])
+    _print_section("Parameters", [(name, one_line(value)) for name, value in content.parameters.items()])
     _print_section(
         "Metrics",
-        [_metric_row(course) for course in summary.metrics],
+        [_metric_row(course) for course in content.metrics],
         header=("", "", "first", "last", "min", "max", "values"),
         right=(2, 3, 4, 5, 6),
     )
@@ -165,14 +149,22 @@ def _print_table(summaries: Sequence[tuple[str, Summary]]) -> None:
     """One line an archive, the newest last."""
     rows = [("archive", "name", "project", "started", "took", "status")]
     for address, summary in summaries:
-        started = "" if summary.start is None else time.strftime("%Y-%m-%d %H:%M", time.localtime(summary.start))
-        took = "" if summary.duration is None else span(summary.duration)
-        project = f"{summary.archive.workspace or ''}/{summary.archive.project_name or ''}"
-        name = one_line(summary.name, 40)
-        rows.append((printable(address), name, one_line(project, 40), started, took, summary.status))
+        content, archive = summary.content, summary.archive
+        name = one_line(content.name, 40) if content.name != archive.key else ""
+        project = one_line(f"{content.workspace}/{content.project_name}", 40)
+        started = _time(content.started, "%Y-%m-%d %H:%M")
+        rows.append((printable(address), name, project, started, _span(content.duration), content.status))
     for line_number, line in enumerate(columns(rows)):
         click.secho(line, bold=line_number == 0)
     click.echo(f"\n{len(summaries)} archives. Give one of them to `show`, to see what is in it.")
+
+
+def _time(seconds: float | None, form: str) -> str:
+    return "" if seconds is None else time.strftime(form, time.localtime(seconds))
+
+
+def _span(seconds: float | None) -> str:
+    return "" if seconds is None else span(seconds)
 
 
 def _upload_command(address: str) -> str:
@@ -187,7 +179,7 @@ def _upload_command(address: str) -> str:
 
 def _write_page(path: Path, summaries: Sequence[tuple[str, Summary]]) -> None:
     server = server_in_force(sdk_of_process())
-    contents = [_content(address, summary, server) for address, summary in summaries]
+    contents = [_located(address, summary.content, server) for address, summary in summaries]
     title = escape(one_line(contents[0].name if len(contents) == 1 else f"{len(contents)} offline archives"))
     page = (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
@@ -201,30 +193,6 @@ def _write_page(path: Path, summaries: Sequence[tuple[str, Summary]]) -> None:
     click.echo(f"Written to {path.resolve()}: open it in a browser.")
 
 
-def _content(address: str, summary: Summary, server: str) -> DeckContent:
-    archive, mark = summary.archive, mark_of(summary.archive.others)
-    workspace, project_name = archive.workspace or "", archive.project_name or ""
-
-    def other(name: str) -> str | None:
-        return summary.others.get(marked(mark, name), summary.others.get(name))
-
-    return DeckContent(
-        key=archive.key,
-        name=summary.name or archive.key,
-        workspace=workspace,
-        project_name=project_name,
-        url=CometLink(project_name, workspace, server).url(archive.key),
-        status=summary.status,
-        offline=True,
-        archive=address,
-        error=summary.error or None,
-        traceback=summary.traceback or None,
-        started=summary.start,
-        duration=summary.duration,
-        tags=summary.tags,
-        task=other(FLYTE_TASK),
-        execution=other(FLYTE_EXECUTION),
-        attempt=other(FLYTE_ATTEMPT),
-        parameters=summary.parameters,
-        metrics=summary.metrics,
-    )
+def _located(address: str, content: DeckContent, server: str) -> DeckContent:
+    url = CometLink(content.project_name, content.workspace, server).url(content.key)
+    return replace(content, archive=address, url=url)

@@ -6,14 +6,24 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ..archives.already_sent import names_on_server
 from ..archives.archive import Archive, Message, files_of, name_of_metric, read_archive
 from ..archives.run_order import of_one_node
 from ..deck.metric_history import MetricCourse, MetricHistory
+from ..deck.page import DeckContent
 from ..errors import ArchiveError
-from ..names import FLYTE_ERROR_MESSAGE, FLYTE_ERROR_TYPE, TRACEBACK, Status, mark_of, marked
+from ..names import (
+    FLYTE_ATTEMPT,
+    FLYTE_ERROR_MESSAGE,
+    FLYTE_ERROR_TYPE,
+    FLYTE_EXECUTION,
+    FLYTE_TASK,
+    TRACEBACK,
+    Status,
+    mark_of,
+    marked,
+)
 from ..sdk.logged_values import is_bookkeeping, is_of_the_system
 
 _END_OF_TIME = 253_402_300_800_000
@@ -41,36 +51,20 @@ class Asset:
     size: int | None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Summary:
     """What an archive says.
 
     Attributes:
         archive: The archive.
-        name: Name of the experiment; empty if it has none.
-        status: How the run ended.
-        error: By what it failed, in words; empty if it did not.
-        traceback: Where it failed; empty if it did not.
-        start: When it began, in seconds since the epoch; None if that is not known.
-        duration: How many seconds it took; None if that is not known.
-        tags: Its tags.
-        parameters: Values by name.
+        content: What a page says of it. The address of the experiment is not in it, since a server has to be known.
         others: Values of Others by name.
-        metrics: The course of each metric, but for those of the system.
         assets: Its assets.
     """
 
     archive: Archive
-    name: str
-    status: Status
-    error: str
-    traceback: str
-    start: float | None
-    duration: float | None
-    tags: Sequence[str]
-    parameters: Mapping[str, str]
+    content: DeckContent
     others: Mapping[str, str]
-    metrics: Sequence[MetricCourse]
     assets: Sequence[Asset]
 
 
@@ -93,20 +87,31 @@ def summarized(path: Path) -> Summary:
     own = of_one_node(archive.others, mark)
     start, stop = (_seconds(archive.metadata.get(name)) for name in ("start_time", "stop_time"))
     tags = archive.metadata.get("tags")
-    return Summary(
-        archive=archive,
-        name=str(archive.others.get("Name") or ""),
+
+    def other(name: str) -> str | None:
+        return str(own[name]) if own.get(name) else None
+
+    page = DeckContent(
+        key=archive.key,
+        name=str(archive.others.get("Name") or archive.key),
+        workspace=archive.workspace or "",
+        project_name=archive.project_name or "",
+        url="",
         status=_status(archive.status),
-        error=": ".join(str(own[name]) for name in (FLYTE_ERROR_TYPE, FLYTE_ERROR_MESSAGE) if own.get(name)),
-        traceback=content.traceback(marked(mark, TRACEBACK)),
-        start=start,
+        offline=True,
+        error=": ".join(filter(None, (other(FLYTE_ERROR_TYPE), other(FLYTE_ERROR_MESSAGE)))) or None,
+        traceback=content.traceback(marked(mark, TRACEBACK)) or None,
+        started=start,
         duration=max(0.0, stop - start) if start is not None and stop is not None else None,
         tags=sorted(map(str, tags)) if isinstance(tags, list) else [],
+        task=other(FLYTE_TASK),
+        execution=other(FLYTE_EXECUTION),
+        attempt=other(FLYTE_ATTEMPT),
         parameters=content.parameters,
-        others={name: str(value) for name, value in archive.others.items() if name not in _NO_OTHERS},
         metrics=content.metrics(),
-        assets=content.assets,
     )
+    others = {name: str(value) for name, value in archive.others.items() if name not in _NO_OTHERS}
+    return Summary(archive, page, others, content.assets)
 
 
 class _Content:
@@ -150,7 +155,7 @@ class _Content:
 
     def _asset(self, message: Message) -> Asset:
         payload = message.payload
-        given: Mapping[str, Any] = payload.get("additional_params") or {}
+        given: Mapping[str, object] = payload.get("additional_params") or {}
         kind = str(given.get("type") or payload.get("upload_type") or "asset")
         if message.type == "remote_file":
             return Asset(str(payload.get("remote_uri")), kind, None)

@@ -65,24 +65,14 @@ def _send_all(uris: tuple[str, ...], directory: Path) -> bool:
         for uri in uris:
             _report_failure(uri, error)
         return False
-    complete, places = True, ArchivePlaces()
-    for uri in uris:
-        try:
-            found = places.archives_at(uri)
-        except Exception as error:
-            _report_failure(uri, error)
+    complete = True
+    for address, sent in ArchivePlaces().each(uris, directory, lambda path: uploader.send(read_archive(path))):
+        if isinstance(sent, Exception):
+            _report_failure(address, sent)
             complete = False
-            continue
-        for address in found:
-            try:
-                with tempfile.TemporaryDirectory(dir=directory) as fetched:
-                    sent = uploader.send(read_archive(places.fetched(address, Path(fetched))))
-            except Exception as error:
-                _report_failure(address, error)
-                complete = False
-            else:
-                _report(address, sent)
-                complete = complete and not sent.left_out
+        else:
+            _report(address, sent)
+            complete = complete and not sent.left_out
     return complete
 
 

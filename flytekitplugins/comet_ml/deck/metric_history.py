@@ -12,7 +12,7 @@ import threading
 import time
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 MAX_METRICS = 1000
@@ -91,7 +91,7 @@ class MetricHistory:
         self._lock = threading.Lock()
         self._records: dict[str, _Record] = {}
 
-    def record(self, name: str, value: Any, step: Any = None, seconds: float | None = None) -> bool:
+    def record(self, name: str, value: object, step: Any = None, seconds: float | None = None) -> bool:
         """Record a value.
 
         Args:
@@ -132,36 +132,26 @@ class MetricHistory:
             return [record.course(name) for name, record in self._records.items()]
 
 
+_Point = tuple[int, float, float, float]
+_NO_POINT: _Point = (0, math.nan, 0.0, math.nan)
+
+
+@dataclass(slots=True)
 class _Record:
     """One metric's values. Points are kept flat, four numbers each, and two points a bucket."""
 
-    __slots__ = (
-        "_buckets",
-        "_filled",
-        "_first",
-        "_gaps",
-        "_high",
-        "_in_gap",
-        "_last",
-        "_low",
-        "_size",
-        "count",
-        "nan",
-        "odd",
-    )
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.odd = 0
-        self.nan = 0
-        self._size = 1
-        self._filled = 0
-        self._buckets = array("d")
-        self._low = self._high = (0, 0.0, 0.0, 0.0)
-        self._first: tuple[int, float, float, float] | None = None
-        self._last = (0, math.nan, 0.0, math.nan)
-        self._gaps: list[tuple[MetricPoint, MetricPoint]] = []
-        self._in_gap = False
+    count: int = 0
+    odd: int = 0
+    nan: int = 0
+    _size: int = 1
+    _filled: int = 0
+    _buckets: array[float] = field(default_factory=lambda: array("d"))
+    _low: _Point = _NO_POINT
+    _high: _Point = _NO_POINT
+    _first: _Point | None = None
+    _last: _Point = _NO_POINT
+    _gaps: list[tuple[MetricPoint, MetricPoint]] = field(default_factory=list)
+    _in_gap: bool = False
 
     def add(self, step: float, seconds: float, value: float) -> None:
         point = (self.count, step, seconds, value)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..log import logger
+from ..sdk.protocols import Experiment
 from ..session.plan import Observer, Progress
 from .card import card
 
@@ -33,11 +34,11 @@ class NotebookObserver:
         observer: Whom to tell; None where nobody else wants to know.
     """
 
-    def __init__(self, display: Callable[[Any], object], observer: Observer | None = None) -> None:
+    def __init__(self, display: Callable[[ExperimentCard], object], observer: Observer | None = None) -> None:
         self._display = display
         self._observer = observer
 
-    def opened(self, experiment: Any) -> None:
+    def opened(self, experiment: Experiment) -> None:
         """Tell it (`Observer.opened`)."""
         if self._observer is not None:
             self._observer.opened(experiment)
@@ -46,7 +47,7 @@ class NotebookObserver:
         """Display the card (`Observer.started`)."""
         if progress.experiment is not None:
             try:
-                self._display(_card_of(progress))
+                self._display(_card_of(progress, progress.experiment))
             except Exception as error:  # a notebook can be of any make, and the deck is not hostage to it
                 logger.debug("The notebook does not display the experiment's card: %s", error)
         if self._observer is not None:
@@ -68,8 +69,8 @@ def in_notebook(observer: Observer | None) -> Observer | None:
     return NotebookObserver(ipython.display.display, observer)
 
 
-def _card_of(progress: Progress) -> ExperimentCard:
-    plan, experiment = progress.plan, progress.experiment
+def _card_of(progress: Progress, experiment: Experiment) -> ExperimentCard:
+    plan = progress.plan
     # An offline one has its address already, where nothing is until it is sent.
     url = experiment.url if progress.mode == "online" and isinstance(experiment.url, str) else None
     key = str(experiment.get_key())

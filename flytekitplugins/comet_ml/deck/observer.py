@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 from urllib.parse import quote
 
 from ..foreign_text import described
@@ -13,6 +12,7 @@ from ..link import CometLink
 from ..names import FLYTE_ATTEMPT, FLYTE_EXECUTION, FLYTE_STATUS, FLYTE_TASK, Status, marked
 from ..sdk import logged_values
 from ..sdk.experiments import is_offline
+from ..sdk.protocols import Experiment
 from ..session.plan import Progress
 from .metric_history import MetricCourse, MetricHistory, as_number
 from .page import DeckContent, EarlierExperiment
@@ -30,16 +30,16 @@ class DeckObserver:
 
     def __init__(self, show: Callable[[Sequence[DeckContent]], None]) -> None:
         self._show = show
-        self._experiments: list[Any] = []
+        self._experiments: list[Experiment] = []
         self._histories: dict[str, MetricHistory] = {}
         # Seconds since the epoch, and of a clock that nobody sets.
         self._starts: dict[str, tuple[float, float]] = {}
         self._undo: list[Callable[[], None]] = []
 
-    def opened(self, experiment: Any) -> None:
+    def opened(self, experiment: Experiment) -> None:
         """Record the metrics of an experiment (`Observer.opened`)."""
         known = any(experiment is other for other in self._experiments)
-        if known or experiment is None or getattr(experiment, "disabled", False) is True:
+        if known or getattr(experiment, "disabled", False) is True:
             return
         self._experiments.append(experiment)
         if len(self._experiments) > MAX_EXPERIMENTS:
@@ -55,7 +55,8 @@ class DeckObserver:
         """Show the experiment that the session has started, if it has (`Observer.started`)."""
         # Whatever was opened on the way here, such as one that found no server.
         self._experiments[:] = [other for other in self._experiments if other is progress.experiment]
-        self.opened(progress.experiment)
+        if progress.experiment is not None:
+            self.opened(progress.experiment)
         if self._experiments:
             self._show(self._contents(progress))
 
@@ -68,12 +69,12 @@ class DeckObserver:
         self._undo.clear()
 
     def _contents(self, progress: Progress) -> list[DeckContent]:
-        by_key: dict[str, list[Any]] = {}
+        by_key: dict[str, list[Experiment]] = {}
         for experiment in self._experiments:
             by_key.setdefault(str(experiment.get_key()), []).append(experiment)
         return [self._content(key, by_key[key], progress) for key in by_key]
 
-    def _content(self, key: str, experiments: list[Any], progress: Progress) -> DeckContent:
+    def _content(self, key: str, experiments: list[Experiment], progress: Progress) -> DeckContent:
         plan, masked, newest = progress.plan, progress.masked, experiments[-1]
         status = _status(newest, progress)
         archive = progress.archives.get(key)
@@ -112,7 +113,7 @@ class DeckObserver:
             metrics=self._metrics(key, experiments, masked),
         )
 
-    def _metrics(self, key: str, experiments: list[Any], masked: Callable[[str], str]) -> list[MetricCourse]:
+    def _metrics(self, key: str, experiments: list[Experiment], masked: Callable[[str], str]) -> list[MetricCourse]:
         history = self._histories.get(key)
         courses = history.courses() if history is not None else []
         known = {course.name for course in courses}
@@ -123,7 +124,7 @@ class DeckObserver:
         return [_renamed(course, masked) for course in courses]
 
 
-def _status(experiment: Any, progress: Progress) -> Status:
+def _status(experiment: Experiment, progress: Progress) -> Status:
     """What was reported to Comet is what is shown; an experiment that the body ended itself was told nothing."""
     if progress.status == "running":
         return "running"
@@ -132,11 +133,11 @@ def _status(experiment: Any, progress: Progress) -> Status:
     return known.get(told, progress.status)
 
 
-def _parameters(experiment: Any) -> dict[str, str]:
+def _parameters(experiment: Experiment) -> dict[str, str]:
     return {name: str(value) for name, value in logged_values.logged_parameters(experiment).items()}
 
 
-def _value(value: Any) -> float | str:
+def _value(value: object) -> float | str:
     number = as_number(value)
     return str(value) if number is None else number
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flytekit.core.context_manager import FlyteContextManager
 
 
-def context_manager() -> Any:
+def context_manager() -> type[FlyteContextManager]:
     """Flytekit's `FlyteContextManager`, which is imported when it is asked for."""
     from flytekit.core.context_manager import FlyteContextManager
 
-    return FlyteContextManager
+    manager: type[FlyteContextManager] = FlyteContextManager
+    return manager

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
 
 from flytekit import Deck
-from flytekit.core.context_manager import ExecutionParameters, ExecutionState, FlyteContextManager
+from flytekit.core.context_manager import ExecutionParameters, ExecutionState, FlyteContext, FlyteContextManager
 from flytekit.core.python_function_task import PythonFunctionTask
 
 from ..deck.observer import DeckObserver
@@ -17,7 +16,7 @@ from .registration import TemplateConfig
 DECK_NAME = "Comet"
 
 
-def deck_observer(context: Any, template: TemplateConfig) -> DeckObserver | None:
+def deck_observer(context: FlyteContext, template: TemplateConfig) -> DeckObserver | None:
     """What follows the experiments of a call, and shows them in the deck of its task.
 
     Whether a task has decks, flytekit says twice: in the context of the call, where a task within another one finds
@@ -57,7 +56,7 @@ class CometDeck(Deck):  # type: ignore[misc]  # flytekit's types are not known e
 class _Deck:
     """Shows a call's experiments in a deck, from whatever thread."""
 
-    def __init__(self, context: Any, template: TemplateConfig, *, publishes: bool) -> None:
+    def __init__(self, context: FlyteContext, template: TemplateConfig, *, publishes: bool) -> None:
         state = context.execution_state
         self._local = state is None or state.mode is None or state.is_local_execution()
         if not self._local:

@@ -8,82 +8,55 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
-from flytekit.core.context_manager import flyte_context_Var
+from flytekit.core.context_manager import ExecutionParameters, FlyteContext, flyte_context_Var
 
 from .. import names
+from ..front_end.identity import BaseIdentity
 from ..keys import experiment_key
 from ..keys.experiment_key import Scope
 from ..keys.node_id import node_id
 from ..log import logger
-from ..names import marked
-from ..ranks import Rank, rank_of
+from ..ranks import rank_of
 
 # What flytekit makes of a task's name for a map task over it: `module.map_function_<digest>`, and "-arraynode".
 _MAP_TASK = re.compile(r"(?P<module>(?:.*\.)?)map_(?P<function>.+)_[0-9a-f]{32}(?:-arraynode)?")
 
 
-@dataclass(frozen=True)
-class Identity:
-    """What Flyte knows about the call that is being tracked.
+@dataclass(frozen=True, kw_only=True)
+class Identity(BaseIdentity):
+    """What Flyte 1 knows about the call that is being tracked.
 
     Attributes:
-        local: Whether this is no task of a Flyte cluster: a local run, a worker process of one, or a plain call.
-        task: Name of the task that its author wrote: for a node of a map task, that of the task which is mapped.
         execution: Name of the execution; None locally, and in people's tests with a mocked context.
-        project: Flyte project of the execution.
-        domain: Flyte domain of the execution.
         node: The name that the control plane generated for the pod, with index and subtask attempt for a legacy map
             task.
         node_id: The node's id in the execution, the same for all its attempts; None where the names do not tell it.
-        attempt: Number of the attempt, from "0".
-        task_version: Version under which the task was registered.
         workflow: The workflow, as `project:domain:name`.
         execution_url: Address of the execution in the Flyte console, where the platform provides it.
         hostname: The pod's host name, or the nearest thing to it.
         map_index: Which element of its list a node of a map task works on, from "0"; None in other tasks.
         local_run: What the calls of one local run have in common; None in a cluster, and for a plain call.
-        rank: Which of a distributed task's processes this is; None in a task of one process.
     """
 
-    local: bool
-    task: str
     execution: str | None = None
-    project: str | None = None
-    domain: str | None = None
     node: str | None = None
     node_id: str | None = None
-    attempt: str | None = None
-    task_version: str | None = None
     workflow: str | None = None
     execution_url: str | None = None
     hostname: str = ""
     map_index: str | None = None
     local_run: str | None = None
-    rank: Rank | None = None
 
     def experiment_key(self, *, workspace: str, project_name: str, scope: Scope = "attempt") -> str:
-        """The key of the experiment of this pod. Only a remote call has one.
-
-        Args:
-            workspace: Comet workspace.
-            project_name: Comet project.
-            scope: What the experiment covers. Where the node cannot be told from the attempt, "node" is as "attempt".
-        """
+        """The key of the experiment (`BaseIdentity`). Where nobody knows the node, "node" is as "attempt"."""
         if self.execution is None or scope == "attempt":
             return self._key_of(self.node, workspace, project_name)
-        names = {
-            "flyte_project": self.project or "",
-            "flyte_domain": self.domain or "",
-            "execution": self.execution,
-            "workspace": workspace,
-            "project_name": project_name,
-        }
+        known = self._known(self.execution, workspace, project_name)
         if scope == "execution":
-            return experiment_key.derive_execution_key(**names)
+            return experiment_key.derive_execution_key(**known)
         if self.node_id is not None:
-            return experiment_key.derive_node_key(**names, node_id=self.node_id)
+            return experiment_key.derive_node_key(**known, node_id=self.node_id)
         logger.warning(
             'scope="node" is as scope="attempt" here: the name of this pod (%s) and its output prefix do not tell '
             "which node it belongs to.",
@@ -91,18 +64,8 @@ class Identity:
         )
         return self._key_of(self.node, workspace, project_name)
 
-    def previous_experiment_key(self, *, workspace: str, project_name: str) -> str | None:
-        """The key of the earlier attempt's experiment; None for the first, and where the names do not tell it."""
-        node = experiment_key.previous_attempt(self.node or "", self.attempt or "")
-        return self._key_of(node, workspace, project_name) if node else None
-
     def earlier_experiment_keys(self, *, workspace: str, project_name: str) -> dict[str, str]:
-        """The keys of all earlier attempts' experiments by attempt, newest first, as far as the names tell them.
-
-        Args:
-            workspace: Comet workspace.
-            project_name: Comet project.
-        """
+        """The keys of all earlier attempts' experiments (`BaseIdentity`)."""
         keys: dict[str, str] = {}
         node, attempt = self.node or "", self.attempt or ""
         while (earlier := experiment_key.previous_attempt(node, attempt)) is not None:
@@ -114,22 +77,20 @@ class Identity:
     def _key_of(self, node: str | None, workspace: str, project_name: str) -> str:
         if self.execution is None or node is None:
             return experiment_key.hostname_key(self.hostname, project_name, workspace)
-        return experiment_key.derive_experiment_key(
-            flyte_project=self.project or "",
-            flyte_domain=self.domain or "",
-            execution=self.execution,
-            generated_name=node,
-            workspace=workspace,
-            project_name=project_name,
-        )
+        known = self._known(self.execution, workspace, project_name)
+        return experiment_key.derive_experiment_key(**known, generated_name=node)
 
-    def others(self, scope: Scope = "attempt") -> dict[str, str]:
-        """What the experiment says about its origin, by the names that it has in Comet's Others.
+    def _known(self, execution: str, workspace: str, project_name: str) -> dict[str, str]:
+        return {
+            "flyte_project": self.project or "",
+            "flyte_domain": self.domain or "",
+            "execution": execution,
+            "workspace": workspace,
+            "project_name": project_name,
+        }
 
-        Args:
-            scope: What the experiment covers. What is not the same for all of it has the node's mark before its name.
-        """
-        execution = {
+    def _others_of_all(self) -> Mapping[str, str | None]:
+        return {
             names.FLYTE_EXECUTION: self.execution,
             names.FLYTE_PROJECT: self.project,
             names.FLYTE_DOMAIN: self.domain,
@@ -137,38 +98,29 @@ class Identity:
             names.FLYTE_EXECUTION_URL: self.execution_url,
             names.FLYTE_LOCAL_RUN: self.local_run,
         }
-        node = {
+
+    def _others_of_this(self) -> Mapping[str, str | None]:
+        return {
             names.FLYTE_NODE: self.node,
             names.FLYTE_ATTEMPT: self.attempt,
             names.FLYTE_TASK: self.task,
             names.FLYTE_TASK_VERSION: self.task_version,
             names.FLYTE_MAP_INDEX: self.map_index,
         }
-        mark = self.mark(scope)
-        others = {**execution, **{marked(mark, name): value for name, value in node.items()}}
-        return {name: value for name, value in others.items() if value}
 
     def mark(self, scope: Scope) -> str | None:
-        """What tells this node from others in an experiment that they share; None where it has one of its own.
-
-        Args:
-            scope: What the experiment covers.
-        """
+        """What tells this node from others in an experiment that they share (`BaseIdentity`)."""
         return None if self.local or scope != "execution" else self.node_id or self.node or self.hostname
 
     def experiment_name(self, scope: Scope = "attempt") -> str:
-        """A name for the experiment that people recognise: the task and the execution, or the execution alone.
-
-        Args:
-            scope: What the experiment covers.
-        """
+        """The task and the execution, or the execution alone (`BaseIdentity`)."""
         if self.execution and scope == "execution":
             return self.execution
         index = f"[{self.map_index}]" if self.map_index is not None else ""
         return f"{self.task.rpartition('.')[2]}{index} {self.execution or 'local'}"
 
 
-def identify(context: Any, environ: Mapping[str, str], *, task: str) -> Identity:
+def identify(context: FlyteContext, environ: Mapping[str, str], *, task: str) -> Identity:
     """Who is running.
 
     Args:
@@ -234,7 +186,7 @@ def _local_run() -> str | None:
     return None
 
 
-def _output_prefix(parameters: Any, arguments: Sequence[str]) -> str | None:
+def _output_prefix(parameters: ExecutionParameters, arguments: Sequence[str]) -> str | None:
     """Where the pod writes its result: `output_metadata_prefix`, or the argument of flytekit's entrypoint.
 
     A worker process of torch Elastic has no such parameter, but its parent's arguments (Python's multiprocessing).
@@ -245,7 +197,7 @@ def _output_prefix(parameters: Any, arguments: Sequence[str]) -> str | None:
     return next((value for name, value in pairwise(arguments) if name == "--output-prefix"), None)
 
 
-def is_local(context: Any) -> bool:
+def is_local(context: FlyteContext) -> bool:
     """Whether a call is no task of a Flyte cluster: a local run, a worker process of one, or a plain call.
 
     Args:

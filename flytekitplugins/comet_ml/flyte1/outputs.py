@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable
-from typing import Any
 
 from flytekit.core.interface import extract_return_annotation
 
+from ..decorated import Function
 from ..log import logger
 
 
-def output_names(function: Callable[..., Any]) -> list[str] | None:
+def output_names(function: Function) -> list[str] | None:
     """Names of the outputs of a task function.
 
     Args:
@@ -29,7 +28,7 @@ def output_names(function: Callable[..., Any]) -> list[str] | None:
         return None
 
 
-def named_outputs(function: Callable[..., Any], returned: Any) -> dict[str, Any]:
+def named_outputs(function: Function, returned: object) -> dict[str, object]:
     """What a task function returned, by the names of its outputs.
 
     Args:

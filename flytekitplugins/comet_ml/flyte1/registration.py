@@ -11,27 +11,27 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, KeysView, Mapping
 from typing import Any
 
 from flytekit import Secret
+from flytekit.configuration import SerializationSettings
 from flytekit.core import python_function_task
-from flytekit.core.base_task import PythonTask
 from flytekit.core.utils import ClassDecorator
 
-from ..decorated import ActionTask
+from ..decorated import ActionTask, Function
 from ..errors import UnsupportedFunctionError
 from ..link import CometLink
 from ..log import logger
 from ..names import LINK_TYPE_KEY
 from ..options import Options
-from ..pickled_secret import holds_a_key
+from ..pickled_secret import warn_of_a_key
 from ..tracked_function import Tracking
 from ..tracked_function import tracked_function as tracked
-from .tasks import introduce_tasks, maps_over, request_secret
+from .tasks import Task, introduce_tasks, maps_over, request_secret
 
 
-def tracked_function(function: Callable[..., Any], tracking: Tracking) -> Any:
+def tracked_function(function: Function, tracking: Tracking) -> Function:
     """A function that does what `function` does, within `tracking`; async if it is.
 
     Args:
@@ -46,24 +46,24 @@ def tracked_function(function: Callable[..., Any], tracking: Tracking) -> Any:
     return wrapper
 
 
-class _Attributes(dict[str, Any]):
+class _Attributes(dict[str, object]):
     """The attributes of a tracked function, of which `functools.wraps` passes on all but the secret.
 
     flytekit's `ClassDecorator` takes over the attributes of what it decorates, after it has set its own: a
     `@wandb_init` above would read the Comet key as its own.
     """
 
-    def keys(self) -> Any:
-        return [name for name in dict.keys(self) if name != "secret"]
+    def keys(self) -> KeysView[str]:  # type: ignore[override]
+        return {name: None for name in dict.keys(self) if name != "secret"}.keys()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.keys())
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[type, tuple[dict[str, object]]]:
         return dict, (dict(self.items()),)
 
 
-def class_decorators(function: Any) -> list[ClassDecorator]:
+def class_decorators(function: object) -> list[ClassDecorator]:
     """Flytekit's own kind of decorators on a function, from the outermost in."""
     found: list[ClassDecorator] = []
     while function is not None:
@@ -89,12 +89,12 @@ class TemplateConfig:
         self.options = options
         self.link = options.link
         self.secret = options.secret if isinstance(options.secret, Secret) else None
-        self.task: PythonTask[Any] | None = None
+        self.task: Task | None = None
         self.from_another_process = False
         self.action_task = ActionTask(options)
         self._decks: bool | None = None
 
-    def __call__(self, settings: Any) -> dict[str, str]:
+    def __call__(self, settings: SerializationSettings) -> dict[str, str]:
         """The config for the task template: the `get_config` of a tracked task (`flytekit.tools.translator`).
 
         Raises:
@@ -106,7 +106,7 @@ class TemplateConfig:
         own: Mapping[str, str] = type(task).get_config(task, settings) or {}
         return {**own, **self.on_template(task)}
 
-    def on_template(self, task: PythonTask[Any]) -> dict[str, str]:
+    def on_template(self, task: Task) -> dict[str, str]:
         """Request the secret, warn of what will not do what one might think, and return the config of the links."""
         self.task = task
         introduce_tasks(TemplateConfig)
@@ -126,8 +126,7 @@ class TemplateConfig:
                 task.name,
                 self.link.experiment_key,
             )
-        others = self._others()
-        for decorator, key, value in self._conflicts(others):
+        for decorator, key, value in self.conflicts():
             logger.warning(
                 "Task %r: %s and comet_ml_login both set %r in the task template. It is comet_ml_login's, so the link "
                 "of %s in the Flyte console, which needs %r there, will be wrong.",
@@ -137,47 +136,35 @@ class TemplateConfig:
                 type(decorator).__name__,
                 value,
             )
-        return self._merged(others)
+        return self.config()
 
     def config(self) -> dict[str, str]:
         """The config of the link, beside what other decorators of the task put into the template.
 
         flytekit reads only the outermost decorator: this stands in for all of them, and so lists all link types.
         """
-        return self._merged(self._others())
-
-    @property
-    def _own(self) -> dict[str, str]:
-        return _config_of(self.link)
-
-    def _others(self) -> list[tuple[ClassDecorator, dict[str, str]]]:
-        task = self.find_task()
-        decorators = class_decorators(task.task_function) if task is not None else []
-        # By type: a decorator above this one has this one's method as an attribute of its own.
-        return [(decorator, dict(type(decorator).get_extra_config(decorator) or {})) for decorator in decorators]
-
-    def _merged(self, others: list[tuple[ClassDecorator, dict[str, str]]]) -> dict[str, str]:
-        own = self._own
-        if not others:
-            return dict(own)
-        merged: dict[str, str] = {}
-        link_types = [own[LINK_TYPE_KEY]]
-        for _, config in others:
+        own, link_types, merged = _config_of(self.link), [self.link.link_type], dict[str, str]()
+        for _, config in self._others():
             link_types += [text for text in config.pop(LINK_TYPE_KEY, "").split(",") if text not in ("", *link_types)]
             merged = {**config, **merged}
         return {**merged, **own, LINK_TYPE_KEY: ",".join(link_types)}
 
     def conflicts(self) -> list[tuple[ClassDecorator, str, str]]:
         """What other decorators of the task want in its template, in places that are this one's."""
-        return self._conflicts(self._others())
-
-    def _conflicts(self, others: list[tuple[ClassDecorator, dict[str, str]]]) -> list[tuple[ClassDecorator, str, str]]:
+        own = _config_of(self.link)
         return [
             (decorator, key, value)
-            for decorator, config in others
+            for decorator, config in self._others()
             for key, value in config.items()
-            if key != LINK_TYPE_KEY and self._own.get(key, value) != value
+            if key != LINK_TYPE_KEY and own.get(key, value) != value
         ]
+
+    def _others(self) -> list[tuple[ClassDecorator, dict[str, str]]]:
+        """The other decorators of the task, and what each puts into the template."""
+        task = self.find_task()
+        decorators = class_decorators(task.task_function) if task is not None else []
+        # By type: a decorator above this one has this one's method as an attribute of its own.
+        return [(decorator, dict(type(decorator).get_extra_config(decorator) or {})) for decorator in decorators]
 
     @property
     def decks(self) -> bool | None:
@@ -189,20 +176,15 @@ class TemplateConfig:
         enabled = getattr(task, "enable_deck", None)
         return bool(enabled) if enabled is not None else not getattr(task, "disable_deck", True)
 
-    def find_task(self) -> PythonTask[Any] | None:
+    def find_task(self) -> Task | None:
         """The task, if it is one of this process."""
         # flytekit copies this object onto the task, and says nothing of the task to it.
         if self.task is None:
             introduce_tasks(TemplateConfig)
         return self.task
 
-    def __getstate__(self) -> dict[str, Any]:
-        if holds_a_key(self.options.secret):
-            logger.warning(
-                "comet_ml_login: a task of project %r is pickled with its `secret`, with a text in it that looks like "
-                "an API key. Give a flytekit.Secret, or a function that reads the key where it runs.",
-                self.link.project_name,
-            )
+    def __getstate__(self) -> dict[str, object]:
+        warn_of_a_key(self.options, "flytekit.Secret")
         # Elastic pickles the function for its workers, which need no task.
         return {**vars(self), "task": None, "from_another_process": True, "_decks": self.decks}
 
@@ -220,7 +202,7 @@ def _watch_eager_tasks() -> None:
     if eager is None or "get_config" in vars(eager):
         return
 
-    def get_config(task: Any, settings: Any) -> Mapping[str, str]:
+    def get_config(task: Task, settings: SerializationSettings) -> Mapping[str, str]:
         own = super(eager, task).get_config(settings) or {}
         template = getattr(task.task_function, "get_config", None)
         return {**own, **template.on_template(task)} if isinstance(template, TemplateConfig) else own

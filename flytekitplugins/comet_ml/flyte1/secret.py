@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from flytekit import Secret
+from flytekit.core.context_manager import SecretsManager
 from flytekit.exceptions.user import FlyteRecoverableException
 
-from ..credentials import checked_api_key, failure
+from ..credentials import checked_api_key, key_of_callable, secret_in_words, secret_values
 from ..errors import APIKeyError
 from ..options import FlyteSecret
-from ..shown import name_of, shown
-
-_SHORTEST_SECRET = 8
 
 
 def secrets_of_the_pod(environ: Mapping[str, str]) -> frozenset[str]:
@@ -24,16 +21,14 @@ def secrets_of_the_pod(environ: Mapping[str, str]) -> frozenset[str]:
     """
     # A test may have put something else in its place.
     variables = environ if isinstance(environ, Mapping) else {}
-    values = {value.strip() for name, value in variables.items() if name.startswith("_FSEC_")}
-    # A very short one is in many a harmless text.
-    return frozenset(value for value in values if len(value) >= _SHORTEST_SECRET)
+    return secret_values(value for name, value in variables.items() if name.startswith("_FSEC_"))
 
 
 class RecoverableAPIKeyError(APIKeyError, FlyteRecoverableException):  # type: ignore[misc]
     """No API key came out of a callable that asks for another attempt: Flyte makes one."""
 
 
-def read_api_key(secret: FlyteSecret | Callable[[], str], secrets: Any, environ: Mapping[str, str]) -> str:
+def read_api_key(secret: FlyteSecret | Callable[[], str], secrets: SecretsManager, environ: Mapping[str, str]) -> str:
     """The API key.
 
     Args:
@@ -49,28 +44,26 @@ def read_api_key(secret: FlyteSecret | Callable[[], str], secrets: Any, environ:
         RecoverableAPIKeyError: If a callable raised flytekit's `FlyteRecoverableException`.
     """
     if isinstance(secret, Secret):
-        name = _description(secret)
-        return checked_api_key(_flyte_secret(secret, name, secrets, environ), name)
-    name = f"the callable {name_of(secret)}"
-    return checked_api_key(_called(secret, name), name)
+        # There since flytekit 1.14.
+        variable: str | None = getattr(secret, "env_var", None)
+        name = secret_in_words(
+            "Secret", group=secret.group, key=secret.key, group_version=secret.group_version, env_var=variable
+        )
+        return checked_api_key(_flyte_secret(secret, variable, name, secrets, environ), name)
+    return key_of_callable(secret, _error_for)
 
 
-def _called(secret: Any, name: str) -> object:
-    try:
-        return secret()
-    except Exception as error:
-        problem, again = failure(name, error), isinstance(error, FlyteRecoverableException)
-    # Here, where it does not carry the callable's own: the key can be in that one's message and variables.
-    raise RecoverableAPIKeyError(problem) if again else APIKeyError(problem)
+def _error_for(error: Exception) -> type[APIKeyError]:
+    return RecoverableAPIKeyError if isinstance(error, FlyteRecoverableException) else APIKeyError
 
 
-def _flyte_secret(secret: Secret, name: str, secrets: Any, environ: Mapping[str, str]) -> object:
+def _flyte_secret(
+    secret: Secret, variable: str | None, name: str, secrets: SecretsManager, environ: Mapping[str, str]
+) -> object:
     # The version only where there is one: people's tests look at the exact arguments.
     arguments = {"key": secret.key, "group": secret.group}
     if secret.group_version:
         arguments["group_version"] = secret.group_version
-    # There since flytekit 1.14.
-    variable: str | None = getattr(secret, "env_var", None)
     try:
         return secrets.get(**arguments)
     except UnicodeDecodeError:
@@ -83,13 +76,3 @@ def _flyte_secret(secret: Secret, name: str, secrets: Any, environ: Mapping[str,
         f"comet_ml_login: {name} was not found in this task. The decorator requests it from Flyte; check that it "
         "exists under that group and key in this project and domain, and that the cluster injects secrets."
     )
-
-
-def _description(secret: Secret) -> str:
-    parts = {
-        "group": secret.group,
-        "key": secret.key,
-        "group_version": secret.group_version,
-        "env_var": getattr(secret, "env_var", None),
-    }
-    return f"Secret({', '.join(f'{name}={shown(value)}' for name, value in parts.items() if value)})"

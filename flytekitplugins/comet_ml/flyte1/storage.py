@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from typing import Any
+from flytekit import FlyteContext, FlyteContextManager
 
-from flytekit import FlyteContextManager
-
-FOLDER = "comet-ml"
-"""Folder of the archives below the raw output prefix of a pod."""
+from ..archives.store import FileSystem, Store, address_in
 
 
-def file_system(uri: str) -> Any:
+def file_system(uri: str) -> FileSystem:
     """The file system of an address, with the credentials that flytekit finds for it.
 
     Its `get_data` would leave the connection of a blob store open, and complain of that when the process ends.
@@ -20,10 +15,11 @@ def file_system(uri: str) -> Any:
     Args:
         uri: An address in a blob store.
     """
-    return FlyteContextManager.current_context().file_access.get_filesystem_for_path(uri)
+    system: FileSystem = FlyteContextManager.current_context().file_access.get_filesystem_for_path(uri)
+    return system
 
 
-def archive_store(context: Any) -> Callable[[str], str] | None:
+def archive_store(context: FlyteContext) -> Store | None:
     """What puts a file to the raw output location of the running task.
 
     Args:
@@ -38,7 +34,7 @@ def archive_store(context: Any) -> Callable[[str], str] | None:
     file_access = context.file_access
 
     def store(path: str) -> str:
-        address = f"{prefix.rstrip('/')}/{FOLDER}/{os.path.basename(path)}"
+        address = address_in(prefix, path)
         file_access.put_data(path, address, is_multipart=False)
         return address
 

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 from flytekit import Secret
 from flytekit.core.base_task import PythonTask
 from flytekit.core.context_manager import FlyteEntities
 from flytekit.models.security import SecurityContext
 
+Task: TypeAlias = PythonTask[Any]
 
-def request_secret(task: PythonTask[Any], secret: Secret | None) -> None:
+
+class TakesTask(Protocol):
+    """What a tracked task has for its `get_config`, and wants to know the task (`registration.TemplateConfig`)."""
+
+    task: Task | None
+
+
+def request_secret(task: Task, secret: Secret | None) -> None:
     """Make a task ask Flyte for a secret, unless it does.
 
     Args:
@@ -33,13 +41,13 @@ def request_secret(task: PythonTask[Any], secret: Secret | None) -> None:
 
 
 _introducing = threading.Lock()
-_introduced: list[Any] = []
+_introduced: list[object] = []
 # By the id of the task that they are over: they took their secrets from it when they were made, before this plugin's
 # was among them.
-_map_tasks: dict[int, list[PythonTask[Any]]] = {}
+_map_tasks: dict[int, list[Task]] = {}
 
 
-def introduce_tasks(template_config: type[Any]) -> None:
+def introduce_tasks(template_config: type[TakesTask]) -> None:
     """Tell every `TemplateConfig` its task, and note the map tasks, of the tasks that are new since the last time.
 
     To look through all tasks for each of them would take long where there are many.
@@ -68,6 +76,6 @@ def introduce_tasks(template_config: type[Any]) -> None:
                     _map_tasks.setdefault(id(inner), []).append(entity)
 
 
-def maps_over(task: PythonTask[Any]) -> list[PythonTask[Any]]:
+def maps_over(task: Task) -> list[Task]:
     """The map tasks over a task, of those that have been introduced."""
     return _map_tasks.get(id(task), [])

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from flytekit.core.condition import BranchNode
 from flytekit.core.context_manager import FlyteEntities
+from flytekit.core.node import Node
 from flytekit.core.workflow import WorkflowBase
 
 
@@ -39,12 +39,12 @@ class NodesOfTasks:
                 for task, node in _nodes(workflow, workflow.name):
                     self._by_task.setdefault(id(task), []).append(node)
 
-    def of(self, task: Any) -> list[NodeOfTask]:
+    def of(self, task: object) -> list[NodeOfTask]:
         """The nodes of a task, each once."""
         return list(dict.fromkeys(self._by_task.get(id(task), [])))
 
 
-def _nodes(workflow: WorkflowBase, name: str, around: str = "", kind: str = "") -> Iterator[tuple[Any, NodeOfTask]]:
+def _nodes(workflow: WorkflowBase, name: str, around: str = "", kind: str = "") -> Iterator[tuple[object, NodeOfTask]]:
     """The nodes of a workflow and of what is in it, each with its task."""
     for node in workflow.nodes:
         yield from _node(node, name, around, kind)
@@ -54,7 +54,7 @@ def _nodes(workflow: WorkflowBase, name: str, around: str = "", kind: str = "") 
         yield from _node(failure, name, around, _kinds(kind, "failure node"))
 
 
-def _node(node: Any, name: str, around: str, kind: str) -> Iterator[tuple[Any, NodeOfTask]]:
+def _node(node: Node, name: str, around: str, kind: str) -> Iterator[tuple[object, NodeOfTask]]:
     entity, inside = node.flyte_entity, f"{around}{node.id}-0-"
     if isinstance(entity, WorkflowBase):
         yield from _nodes(entity, name, inside, kind)
@@ -68,7 +68,7 @@ def _node(node: Any, name: str, around: str, kind: str) -> Iterator[tuple[Any, N
                 yield mapped, NodeOfTask(name, f"{inside}n<index>", _kinds(kind, "map task"))
 
 
-def _branches(branch: BranchNode) -> Iterator[Any]:
+def _branches(branch: BranchNode) -> Iterator[Node]:
     """The nodes of a conditional, one for each case that does not fail."""
     block = branch._ifelse_block
     nodes = [block.case.then_node, *(case.then_node for case in block.other or []), block.else_node]

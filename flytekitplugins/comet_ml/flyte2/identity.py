@@ -6,13 +6,14 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+
+from flyte.models import TaskContext
 
 from .. import names
+from ..front_end.identity import BaseIdentity
 from ..keys.action_key import ROOT_ACTION, derive_action_key
 from ..keys.experiment_key import Scope
-from ..names import marked
-from ..ranks import Rank, rank_of
+from ..ranks import rank_of
 
 _ATTEMPTS = re.compile(r"[1-9][0-9]*")
 _MARK_LENGTH = 6
@@ -23,43 +24,22 @@ def in_pod(environ: Mapping[str, str]) -> bool:
     return bool(environ.get("ACTION_NAME")) and bool(environ.get("RUN_NAME"))
 
 
-@dataclass(frozen=True)
-class Identity:
-    """What Flyte 2 knows about the call that is being tracked.
+@dataclass(frozen=True, kw_only=True)
+class Identity(BaseIdentity):
+    """What Flyte 2 knows about the call that is being tracked. The task is named `<environment>.<function>`.
 
     Attributes:
-        local: Whether this is no action in a cluster: a local run, or a plain call.
-        task: Name of the task: `<environment>.<function>`.
         run: Name of the run; None where no action runs.
         action: Name of the action: `a0` for the first of a run.
-        project: Flyte project of the run.
-        domain: Flyte domain of the run.
-        attempt: Number of the attempt, from "0"; None where the names do not tell it.
-        task_version: Version of the task.
-        rank: Which of a distributed task's processes this is; None in a task of one process.
     """
 
-    local: bool
-    task: str
     run: str | None = None
     action: str | None = None
-    project: str | None = None
-    domain: str | None = None
-    attempt: str | None = None
-    task_version: str | None = None
-    rank: Rank | None = None
 
     def experiment_key(
         self, *, workspace: str, project_name: str, scope: Scope = "attempt", attempt: str | None = None
     ) -> str:
-        """The key of the experiment of this action. Only one in a cluster has it.
-
-        Args:
-            workspace: Comet workspace.
-            project_name: Comet project.
-            scope: What the experiment covers.
-            attempt: Number of another attempt.
-        """
+        """The key of the experiment (`BaseIdentity`), or that of another attempt."""
         return derive_action_key(
             scope,
             flyte_project=self.project or "",
@@ -72,66 +52,48 @@ class Identity:
         )
 
     def earlier_experiment_keys(self, *, workspace: str, project_name: str) -> dict[str, str]:
-        """The keys of all earlier attempts' experiments by attempt, newest first.
-
-        Args:
-            workspace: Comet workspace.
-            project_name: Comet project.
-        """
+        """The keys of all earlier attempts' experiments (`BaseIdentity`)."""
         earlier = map(str, reversed(range(int(self.attempt or "0"))))
         return {
             attempt: self.experiment_key(workspace=workspace, project_name=project_name, attempt=attempt)
             for attempt in earlier
         }
 
-    def others(self, scope: Scope = "attempt") -> dict[str, str]:
-        """What the experiment says about its origin, by the names that it has in Comet's Others.
+    # Flyte 1's names stand for the same things here, so that one query finds both: an execution is a run, and a node
+    # is an action.
 
-        Flyte 1's names stand for the same things here, so that one query finds both: an execution is a run, and a node
-        is an action.
-
-        Args:
-            scope: What the experiment covers. What is not the same for all of it has the action's mark before its name.
-        """
-        run = {
+    def _others_of_all(self) -> Mapping[str, str | None]:
+        return {
             names.FLYTE_RUN: self.run,
             names.FLYTE_EXECUTION: None if self.local else self.run,
             names.FLYTE_LOCAL_RUN: self.run if self.local else None,
             names.FLYTE_PROJECT: self.project,
             names.FLYTE_DOMAIN: self.domain,
         }
-        action = {
+
+    def _others_of_this(self) -> Mapping[str, str | None]:
+        return {
             names.FLYTE_ACTION: self.action,
             names.FLYTE_NODE: None if self.local else self.action,
             names.FLYTE_ATTEMPT: self.attempt,
             names.FLYTE_TASK: self.task,
             names.FLYTE_TASK_VERSION: self.task_version,
         }
-        mark = self.mark(scope)
-        others = {**run, **{marked(mark, name): value for name, value in action.items()}}
-        return {name: value for name, value in others.items() if value}
 
     def mark(self, scope: Scope) -> str | None:
-        """What tells this action from others in an experiment that they share; None where it has one of its own.
-
-        Args:
-            scope: What the experiment covers.
-        """
+        """What tells this action from others in an experiment that they share (`BaseIdentity`)."""
         return None if self.local or scope != "execution" else self.action
 
     def experiment_name(self, scope: Scope = "attempt") -> str:
-        """A name for the experiment that people recognise: the task, the run, and which of its actions.
-
-        Args:
-            scope: What the experiment covers.
-        """
-        if self.run and not self.local and scope == "execution":
-            return self.run
+        """The task, the run, and which of its actions; or the run alone (`BaseIdentity`)."""
+        run = None if self.local else self.run
+        if run and scope == "execution":
+            return run
         child = f" {self.action[:_MARK_LENGTH]}" if self.action and self.action != ROOT_ACTION else ""
-        return f"{self.task.rpartition('.')[2]} {self.run if self.run and not self.local else 'local'}{child}"
+        return f"{self.task.rpartition('.')[2]} {run or 'local'}{child}"
 
 
-def identify(context: Any, environ: Mapping[str, str], *, task: str) -> Identity:
+def identify(context: TaskContext | None, environ: Mapping[str, str], *, task: str) -> Identity:
     """Who is running.
 
     Args:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote
 
 from ..errors import InvalidOptionError
 from ..keys.action_key import action_prefix, action_text, derive_action_key, run_prefix, run_text
-from ..keys.experiment_key import Scope
 from ..link import CometLink, problem_of_page
 from ..shown import shown
 
@@ -21,29 +19,21 @@ _PROJECT, _DOMAIN = "{{.executionProject}}", "{{.executionDomain}}"
 
 
 @dataclass(frozen=True)
-class CometActionLink:
+class CometActionLink(CometLink):
     """The Comet link of an action, for ``links=`` of a task of Flyte 2 (`flyte.Link`). The decorator puts it there.
 
     Flyte asks for it when it serializes the task, and fills in the names of the action itself: no platform
     configuration is needed. A root action is serialized before its run has a name, a child where its run is known.
 
+    Its first attributes are those of `CometLink`.
+
     Attributes:
-        project_name: Comet project.
-        workspace: Comet workspace.
-        host: Address of the Comet service, with its scheme.
-        experiment_key: The key, when it was given; None when every action derives its own.
-        scope: What one experiment covers, without a given key.
         resolver: Address of the resolver page, which finds the experiment whatever the names; by default that of
             the environment variable `COMET_FLYTE_RESOLVER`, if it is set.
         name: What the console shows.
         icon_uri: Address of an icon; none by default.
     """
 
-    project_name: str
-    workspace: str
-    host: str = "https://www.comet.com"
-    experiment_key: str | None = None
-    scope: Scope = "attempt"
     resolver: str | None = None
     name: str = "Comet"
     icon_uri: str = ""
@@ -57,27 +47,26 @@ class CometActionLink:
         parent_action_name: str,
         action_name: str,
         pod_name: str,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> str:
         """The address, with template variables for what Flyte fills in (`flyte.Link`)."""
-        link = CometLink(self.project_name, self.workspace, self.host, self.experiment_key, self.scope)
         if self.experiment_key is not None:
-            return link.url(self.experiment_key)
+            return self.url(self.experiment_key)
         if not _is_template(action_name):
             # A local run, whose experiment has a key that Comet makes.
-            return link.url("").rstrip("/")
+            return self.url("").rstrip("/")
         comet = {"workspace": self.workspace, "project_name": self.project_name}
         if not _is_template(run_name):
             flyte = {"flyte_project": project, "flyte_domain": domain, "run": run_name}
             if self.scope == "execution":
-                return link.url(derive_action_key(self.scope, **flyte, action=action_name, attempt="", **comet))
+                return self.url(derive_action_key(self.scope, **flyte, action=action_name, attempt="", **comet))
             key = action_prefix(self.scope, **flyte, **comet) + action_text(self.scope, _ACTION, _ATTEMPT)
-            return f"{link.url('')}{key}"
+            return f"{self.url('')}{key}"
         resolver = self.resolver or _resolver_of_environment()
         if resolver is not None:
             return self._resolved(resolver)
         key = run_prefix(self.scope, **comet) + run_text(self.scope, _RUN, _ACTION, _ATTEMPT)
-        return f"{link.url('')}{key}"
+        return f"{self.url('')}{key}"
 
     def _resolved(self, resolver: str) -> str:
         """The address of the resolver page, with everything that it needs in the fragment."""

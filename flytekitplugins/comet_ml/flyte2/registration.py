@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Iterator
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeAlias
 
 from flyte._secret import secrets_from_request
 from flyte.extend import AsyncFunctionTaskTemplate
@@ -22,6 +22,8 @@ from ..shown import shown
 from .link import CometActionLink
 from .secret import flyte_secret, is_same
 
+Task: TypeAlias = AsyncFunctionTaskTemplate[Any, Any, Any]
+
 
 def action_link(options: Options) -> CometActionLink:
     """The link of a decorated task."""
@@ -30,7 +32,7 @@ def action_link(options: Options) -> CometActionLink:
     )
 
 
-def add_to_task(task: AsyncFunctionTaskTemplate[Any, Any, Any], action_task: ActionTask) -> None:
+def add_to_task(task: Task, action_task: ActionTask) -> None:
     """Give a task its link, and have it ask Flyte for the secret, unless it has them.
 
     Args:
@@ -68,7 +70,7 @@ def watch_tasks() -> None:
         return
 
     @functools.wraps(made)
-    def look_at_function(task: AsyncFunctionTaskTemplate[Any, Any, Any]) -> None:
+    def look_at_function(task: Task) -> None:
         made(task)
         action_task = action_task_of(task.func)
         if action_task is not None:
@@ -77,13 +79,13 @@ def watch_tasks() -> None:
     AsyncFunctionTaskTemplate.__post_init__ = look_at_function
 
 
-def action_task_of(function: Any) -> ActionTask | None:
+def action_task_of(function: object) -> ActionTask | None:
     """What is known of the task of a function that is decorated, or under other decorators; None for another one."""
     found = (getattr(each, ACTION_TASK, None) for each in _wrapped(function))
     return next((each for each in found if isinstance(each, ActionTask)), None)
 
 
-def tracked_tasks(modules: Iterable[ModuleType]) -> list[tuple[AsyncFunctionTaskTemplate[Any, Any, Any], ActionTask]]:
+def tracked_tasks(modules: Iterable[ModuleType]) -> list[tuple[Task, ActionTask]]:
     """The decorated tasks in some modules, each once."""
     values = (value for module in modules for value in vars(module).values())
     tasks = {id(value): value for value in values if isinstance(value, AsyncFunctionTaskTemplate)}
@@ -105,7 +107,7 @@ def _is_left(action_task: object) -> bool:
     return isinstance(action_task, ActionTask) and action_task.name is None
 
 
-def _wrapped(function: Any) -> Iterator[Any]:
+def _wrapped(function: object) -> Iterator[object]:
     while function is not None:
         yield function
         function = getattr(function, "__wrapped__", None)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextvars
-import threading
 from collections.abc import Sequence
-from typing import Any
 
 import flyte.report
+from flyte.models import TaskContext
 
+from ..deadline import within
 from ..deck.observer import DeckObserver
 from ..deck.page import DeckContent, render
 from ..log import logger
@@ -18,7 +18,7 @@ TAB_NAME = "Comet"
 _SECONDS_TO_FLUSH = 20.0
 
 
-def report_observer(context: Any) -> DeckObserver | None:
+def report_observer(context: TaskContext) -> DeckObserver | None:
     """What follows the experiments of a call, and shows them in the report of its action.
 
     Args:
@@ -33,7 +33,7 @@ def report_observer(context: Any) -> DeckObserver | None:
 class _Tab:
     """Shows a call's experiments in a tab of the report, from whatever thread."""
 
-    def __init__(self, context: Any) -> None:
+    def __init__(self, context: TaskContext) -> None:
         self._report = context.report
         # Flyte finds the report to flush in the context.
         self._context = contextvars.copy_context()
@@ -41,18 +41,7 @@ class _Tab:
     def __call__(self, contents: Sequence[DeckContent]) -> None:
         self._report.get_tab(TAB_NAME).replace(render(contents))
         # Flyte flushes only after success.
-        problems: list[Exception] = []
-
-        def flush() -> None:
-            try:
-                flyte.report.flush()
-            except Exception as error:
-                problems.append(error)
-
-        thread = threading.Thread(target=self._context.copy().run, args=(flush,), name="comet-ml-report", daemon=True)
-        thread.start()
-        thread.join(_SECONDS_TO_FLUSH)
-        if problems:
-            raise problems[0]
-        if thread.is_alive():
+        try:
+            self._context.copy().run(within, _SECONDS_TO_FLUSH, flyte.report.flush)
+        except TimeoutError:
             logger.warning("The report of this action could not be written within %.0f seconds.", _SECONDS_TO_FLUSH)

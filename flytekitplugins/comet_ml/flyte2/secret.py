@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import flyte
 
-from ..credentials import checked_api_key, failure
+from ..credentials import checked_api_key, key_of_callable, secret_in_words, secret_values
 from ..errors import APIKeyError, InvalidOptionError
-from ..options import is_flyte_secret
-from ..shown import name_of, shown
+from ..options import FlyteSecret, is_flyte_secret
+from ..shown import shown
 
 _DIRECTORY = "/etc/flyte/secrets"
-_SHORTEST_SECRET = 8
 _DIRECTORY_VARIABLE = "FLYTE_SECRETS_DEFAULT_DIR"
 
 
-def flyte_secret(secret: Any) -> flyte.Secret | None:
+def flyte_secret(secret: FlyteSecret | Callable[[], str]) -> flyte.Secret | None:
     """The secret to request from Flyte 2; None for a callable.
 
     Args:
@@ -32,7 +30,7 @@ def flyte_secret(secret: Any) -> flyte.Secret | None:
         return secret
     if not is_flyte_secret(secret):
         return None
-    mounted = getattr(secret.mount_requirement, "name", "") == "FILE"
+    mounted = getattr(getattr(secret, "mount_requirement", None), "name", "") == "FILE"
     try:
         return flyte.Secret(
             key=secret.key,
@@ -60,12 +58,10 @@ def secrets_of_the_pod(variables: Iterable[str], environ: Mapping[str, str]) -> 
         variables: The environment variables in which the task finds them.
         environ: The environment of the process.
     """
-    values = (environ[name].strip() for name in variables if name in environ)
-    # A very short one is in many a harmless text.
-    return frozenset(value for value in values if len(value) >= _SHORTEST_SECRET)
+    return secret_values(environ[name] for name in variables if name in environ)
 
 
-def read_api_key(secret: Any, environ: Mapping[str, str]) -> str:
+def read_api_key(secret: FlyteSecret | Callable[[], str], environ: Mapping[str, str]) -> str:
     """The API key.
 
     Args:
@@ -76,20 +72,16 @@ def read_api_key(secret: Any, environ: Mapping[str, str]) -> str:
         APIKeyError: If there is no key, or what there is can't be one. The message names the secret, never its value.
     """
     requested = flyte_secret(secret)
-    if requested is not None:
-        name = _description(requested)
-        return checked_api_key(_delivered(requested, name, environ), name)
-    name = f"the callable {name_of(secret)}"
-    return checked_api_key(_called(secret, name), name)
-
-
-def _called(secret: Callable[[], object], name: str) -> object:
-    try:
-        return secret()
-    except Exception as error:
-        problem = failure(name, error)
-    # Here, where it does not carry the callable's own: the key can be in that one's message and variables.
-    raise APIKeyError(problem)
+    if requested is None:
+        return key_of_callable(secret)
+    name = secret_in_words(
+        "flyte.Secret",
+        key=requested.key,
+        group=requested.group,
+        mount=requested.mount,
+        as_env_var=requested.as_env_var,
+    )
+    return checked_api_key(_delivered(requested, name, environ), name)
 
 
 def _delivered(secret: flyte.Secret, name: str, environ: Mapping[str, str]) -> str:
@@ -108,8 +100,3 @@ def _delivered(secret: flyte.Secret, name: str, environ: Mapping[str, str]) -> s
         f"comet_ml_login: {name} was not found in this action ({where} should have it). The decorator requests it "
         "when it stands above @env.task; check that the secret exists in this project and domain: `flyte get secret`."
     )
-
-
-def _description(secret: flyte.Secret) -> str:
-    parts = {"key": secret.key, "group": secret.group, "mount": secret.mount, "as_env_var": secret.as_env_var}
-    return f"flyte.Secret({', '.join(f'{name}={shown(str(value))}' for name, value in parts.items() if value)})"

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
-from typing import Any
 
 import flyte.storage
+from flyte.models import TaskContext
 
-FOLDER = "comet-ml"
-"""Folder of the archives below the raw data path of an action."""
+from ..archives.store import FileSystem, Store, address_in
 
 
-def file_system(uri: str) -> Any:
+def file_system(uri: str) -> FileSystem:
     """The file system of an address, with the credentials that Flyte 2 finds for it.
 
     Args:
         uri: An address in a blob store.
     """
-    return flyte.storage.get_underlying_filesystem(path=uri)
+    system: FileSystem = flyte.storage.get_underlying_filesystem(path=uri)
+    return system
 
 
-def archive_store(context: Any) -> Callable[[str], str] | None:
+def archive_store(context: TaskContext) -> Store | None:
     """What puts a file to the raw data path of the running action.
 
     Args:
@@ -36,7 +35,7 @@ def archive_store(context: Any) -> Callable[[str], str] | None:
         return None
 
     def store(path: str) -> str:
-        address = f"{prefix.rstrip('/')}/{FOLDER}/{os.path.basename(path)}"
+        address = address_in(prefix, path)
         if not flyte.storage.is_remote(address):
             # The local file system alone wants its directories made.
             os.makedirs(os.path.dirname(address.removeprefix("file://")), exist_ok=True)

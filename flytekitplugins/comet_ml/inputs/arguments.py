@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
+from ..decorated import Function
 from ..errors import InvalidOptionError
 from .secret_names import Sense, sense_of
 
@@ -15,13 +15,13 @@ _NUMBERS = (int, float, bool, "int", "float", "bool")
 _signature = functools.lru_cache(maxsize=128)(inspect.signature)
 
 
-def input_names(function: Callable[..., Any]) -> list[str]:
+def input_names(function: Function) -> list[str]:
     """Names of the inputs of a task function."""
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     return [p.name for p in _signature(function).parameters.values() if p.kind not in variadic]
 
 
-def named_arguments(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+def named_arguments(function: Function, args: Sequence[object], kwargs: Mapping[str, object]) -> dict[str, object]:
     """The arguments of a call by the names of the inputs, with their defaults.
 
     Returns:
@@ -35,7 +35,7 @@ def named_arguments(function: Callable[..., Any], args: Sequence[Any], kwargs: M
     return {name: bound.arguments[name] for name in input_names(function)}
 
 
-def check_no_secrets(option: str, chosen: bool | Sequence[str], function: Callable[..., Any]) -> None:
+def check_no_secrets(option: str, chosen: bool | Sequence[str], function: Function) -> None:
     """Refuse names of inputs or outputs that are never logged, when the task is decorated.
 
     A name that only may be one of a secret is accepted for an input which is annotated as a number.

@@ -25,7 +25,7 @@ _ADDRESSES = ("remote_source", "uri", "remote_path", "remote_directory", "path")
 _TEMPORARY = ("/tmp", "/var/tmp", "/private/tmp", "/private/var/folders", "/dev/shm")
 
 
-class Data(dict[str, Any]):
+class Data(dict[str, object]):
     """What is said of data: ``address``, ``type``, ``shape``, ``columns`` or ``dtype``, as far as they are known."""
 
 
@@ -35,7 +35,7 @@ def is_temporary(path: str) -> bool:
     return any(path == place or path.startswith(f"{place}{os.sep}") for place in places)
 
 
-def flyte_data(value: Any) -> Data | None:
+def flyte_data(value: object) -> Data | None:
     """What to say of a file, directory or data set of Flyte's, or of a path to something far away; None for others."""
     known = any(
         kind.__name__ in _FLYTE_TYPES.get(kind.__module__.partition(".")[0], ()) for kind in type(value).__mro__
@@ -64,7 +64,7 @@ def array_or_frame(value: Any) -> Data | None:
         return None
     said = Data(type=_type_name(value), shape=[n if isinstance(n, int) else "?" for n in value.shape])
     # Asked of the class: a column of a frame can have such a name.
-    columns: Any = next((getattr(value, name) for name in ("column_names", "columns") if hasattr(kind, name)), None)
+    columns: object = next((getattr(value, name) for name in ("column_names", "columns") if hasattr(kind, name)), None)
     if isinstance(columns, Collection):
         names = [str(name) for name in list(columns)[:MAX_COLUMNS]]
         said["columns"] = names + (["..."] if len(columns) > MAX_COLUMNS else [])
@@ -73,13 +73,13 @@ def array_or_frame(value: Any) -> Data | None:
     return said
 
 
-def _type_name(value: Any) -> str:
+def _type_name(value: object) -> str:
     # A file with a format has a subclass of its own.
     names = (kind.__name__ for kind in type(value).__mro__ if not kind.__name__.startswith("_"))
     return next(names, type(value).__name__)
 
 
-def _address_of(value: Any) -> str | None:
+def _address_of(value: object) -> str | None:
     """An address without password, query and fragment, in which signatures stand; or a path that another run has."""
     if not isinstance(value, (str, PurePath)) or not str(value):
         return None

@@ -18,7 +18,7 @@ from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
 from pathlib import PurePath
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from ..log import logger
@@ -47,6 +47,24 @@ LEFT_OUT = object()
 """In the place of a value that is not shown."""
 
 
+class _Place(NamedTuple):
+    """Where a value stands.
+
+    Attributes:
+        path: Its names from the input on, with dots between them.
+        name: The last of them that is a name, and no number.
+        sense: The worst of what they speak of.
+        within: The identities of what is around it.
+        chosen: Whether people have asked for it.
+    """
+
+    path: str
+    name: str
+    sense: Sense
+    within: tuple[int, ...]
+    chosen: bool
+
+
 class PlainInputs:
     """The inputs of a call as plain values, without secrets.
 
@@ -68,46 +86,47 @@ class PlainInputs:
         self._chosen = chosen
         self._left = _BUDGET
 
-    def plain(self, name: str, value: Any) -> Any:
+    def plain(self, name: str, value: object) -> object:
         """An input as a plain value: a scalar, or dicts and lists of them; `Data` in the place of data."""
         chosen = name in self._chosen
         self._left = _BUDGET
-        return self._plain(name, name, value, Sense.PLAIN if chosen else sense_of(name), (), chosen)
+        return self._plain(_Place(name, name, Sense.PLAIN if chosen else sense_of(name), (), chosen), value)
 
-    def _plain(self, path: str, name: str, value: Any, sense: Sense, within: tuple[int, ...], chosen: bool) -> Any:
-        if self._left <= 0 or len(within) > _MAX_NESTING:
+    def _plain(self, place: _Place, value: object) -> object:
+        if self._left <= 0 or len(place.within) > _MAX_NESTING:
             self.complete = False
             return _MORE
         self._left -= 8
         before = len(self.left_out)
         try:
-            shown = self._shown(path, name, value, sense, within, chosen)
+            shown = self._shown(place, value)
         except Exception as problem:
             # It may be of any make. What it says can be the secret.
-            logger.debug("The input %s cannot be looked at: %s", path, type(problem).__name__)
+            logger.debug("The input %s cannot be looked at: %s", place.path, type(problem).__name__)
             shown = LEFT_OUT
         if shown is LEFT_OUT and len(self.left_out) == before:
-            self.left_out.append(path)
+            self.left_out.append(place.path)
         return shown
 
-    def _shown(self, path: str, name: str, value: Any, sense: Sense, within: tuple[int, ...], chosen: bool) -> Any:
+    def _shown(self, place: _Place, value: object) -> object:
         scalar = scalar_of(value)
         if scalar is not LEFT_OUT:
-            return self._scalar(name, scalar, sense, chosen)
-        if sense is Sense.SECRET or id(value) in within:
+            return self._scalar(place, scalar)
+        if place.sense is Sense.SECRET or id(value) in place.within:
             return LEFT_OUT
         said = flyte_data(value)
         if said is None:
+            inside = place._replace(within=(*place.within, id(value)), chosen=False)
             members = members_of(value)
             if members is not None:
-                return self._members(path, members(), sense, (*within, id(value)))
+                return self._members(inside, members())
             items = items_of(value)
             if items is not None:
-                return self._items(path, name, items, sense, (*within, id(value)))
+                return self._items(inside, items)
             said = array_or_frame(value)
-        return self._data(path, said) if said else LEFT_OUT
+        return self._data(place.path, said) if said else LEFT_OUT
 
-    def _scalar(self, name: str, value: Any, sense: Sense, chosen: bool) -> Any:
+    def _scalar(self, place: _Place, value: object) -> object:
         text = value if isinstance(value, str) else str(value)
         self._left -= min(len(text), MAX_TEXT)
         if any(secret in text for secret in self._secrets):
@@ -115,17 +134,15 @@ class PlainInputs:
         if isinstance(value, str):
             # Nothing of what is cut off is shown, but a secret could be cut in two.
             value = value[: MAX_TEXT + 200]
-        if not (chosen and isinstance(value, str)) and not may_show(name, sense, value):
+        if not (place.chosen and isinstance(value, str)) and not may_show(place.name, place.sense, value):
             return LEFT_OUT
         if isinstance(value, str) and len(text) > MAX_TEXT:
             self.complete = False
             return value[:MAX_TEXT]
         return value
 
-    def _members(
-        self, path: str, members: Iterator[tuple[Any, Callable[[], Any]]], sense: Sense, within: tuple[int, ...]
-    ) -> Any:
-        found: dict[str, Any] = {}
+    def _members(self, place: _Place, members: Iterator[tuple[object, Callable[[], object]]]) -> object:
+        found: dict[str, object] = {}
         number = 0
         for key, read in members:
             if self._left <= 0 or number == MAX_ITEMS:
@@ -134,44 +151,44 @@ class PlainInputs:
             number += 1
             name = _name_of(key)
             if any(secret in name for secret in self._secrets) or looks_secret(name):
-                self.left_out.append(f"{path}.{_HIDDEN}")
+                self.left_out.append(f"{place.path}.{_HIDDEN}")
                 continue
             self._left -= len(name)
-            inner = f"{path}.{name}"
+            inner = place._replace(path=f"{place.path}.{name}", name=name, sense=max(place.sense, sense_of(name)))
             try:
                 value = read()
             except Exception as problem:
-                logger.debug("The input %s cannot be read: %s", inner, type(problem).__name__)
-                self.left_out.append(inner)
+                logger.debug("The input %s cannot be read: %s", inner.path, type(problem).__name__)
+                self.left_out.append(inner.path)
                 continue
-            shown = self._plain(inner, name, value, max(sense, sense_of(name)), within, False)
+            shown = self._plain(inner, value)
             if shown is not LEFT_OUT:
                 found[name] = shown
         return found if found or not number else LEFT_OUT
 
-    def _items(self, path: str, name: str, items: Iterator[Any], sense: Sense, within: tuple[int, ...]) -> Any:
-        found: list[Any] = []
+    def _items(self, place: _Place, items: Iterator[object]) -> object:
+        found: list[object] = []
         for index, item in enumerate(items):
             if self._left <= 0 or index == MAX_ITEMS:
                 self.complete = False
                 break
-            shown = self._plain(f"{path}.{index}", name, item, sense, within, False)
+            shown = self._plain(place._replace(path=f"{place.path}.{index}"), item)
             found.append(_HIDDEN if shown is LEFT_OUT else shown)
         return found if not found or any(item != _HIDDEN for item in found) else LEFT_OUT
 
-    def _data(self, path: str, said: Data) -> Any:
+    def _data(self, path: str, said: Data) -> object:
         said = Data({key: self._without_secrets(value) for key, value in said.items()})
         self.data[path] = said
         return said
 
-    def _without_secrets(self, said: Any) -> Any:
+    def _without_secrets(self, said: object) -> object:
         if isinstance(said, list):
             return [self._without_secrets(item) for item in said]
         self._left -= len(str(said))
         return _HIDDEN if any(secret in str(said) for secret in self._secrets) else said
 
 
-def scalar_of(value: Any) -> Any:
+def scalar_of(value: object) -> object:
     """A number, bool, text or None for a value that is one, or is written as one; else `LEFT_OUT`."""
     if isinstance(value, Enum):
         inner = value.value
@@ -203,7 +220,7 @@ def _is_written_as_text(package: str, name: str) -> bool:
     return is_address or (package, name) in _WRITTEN_AS_TEXT
 
 
-def _scalar_of_an_array(value: Any) -> Any:
+def _scalar_of_an_array(value: Any) -> object:
     """The scalars of NumPy, torch and their like: arrays without a dimension."""
     kind = type(value)
     if not (hasattr(kind, "shape") and hasattr(kind, "dtype") and hasattr(kind, "item")) or tuple(value.shape) != ():
@@ -215,9 +232,9 @@ def _scalar_of_an_array(value: Any) -> Any:
     return item if item is value else scalar_of(item)
 
 
-def members_of(value: Any) -> Callable[[], Iterator[tuple[Any, Callable[[], Any]]]] | None:
+def members_of(value: object) -> Callable[[], Iterator[tuple[object, Callable[[], object]]]] | None:
     """Names of the members of a mapping, a model or a record, each with what reads it; None for what has none."""
-    kind = type(value)
+    kind: Any = type(value)
     if isinstance(value, Mapping):
         return lambda: ((key, lambda key=key: value[key]) for key in value)  # type: ignore[misc]
     names: Sequence[str] | None = None
@@ -247,14 +264,14 @@ def _is_pydantic(kind: type) -> bool:
     return any(k.__module__.startswith("pydantic") and k.__name__ == "BaseModel" for k in kind.__mro__)
 
 
-def _protobuf_as_dict(value: Any) -> dict[str, Any] | None:
+def _protobuf_as_dict(value: object) -> dict[str, object] | None:
     protobuf = sys.modules.get("google.protobuf.json_format")
     if protobuf is None or not hasattr(type(value), "DESCRIPTOR") or not hasattr(value, "ListFields"):
         return None
     return dict(protobuf.MessageToDict(value, preserving_proto_field_name=True))
 
 
-def items_of(value: Any) -> Iterator[Any] | None:
+def items_of(value: Any) -> Iterator[object] | None:
     """The items of a list, a tuple, a set or their like, or of a small array; None for what has none.
 
     Never those of an iterator: the task's body wants them.
@@ -275,7 +292,7 @@ def items_of(value: Any) -> Iterator[Any] | None:
     return None
 
 
-def _name_of(key: Any) -> str:
+def _name_of(key: object) -> str:
     name = scalar_of(key)
     text = name if isinstance(name, str) else str(key if name is LEFT_OUT else name)
     return text.encode("utf-8", "replace").decode()[:200]

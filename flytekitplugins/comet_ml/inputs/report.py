@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypeGuard
 
 from .data import Data
 from .plain import LEFT_OUT, PlainInputs
@@ -34,7 +34,7 @@ class InputReport:
         asset: All inputs as JSON, if they are too many, too deep or too long for parameters; None if they are not.
     """
 
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, object] = field(default_factory=dict)
     data: str | None = None
     left_out: Sequence[str] = ()
     asset: str | None = None
@@ -55,7 +55,7 @@ class OutputReport:
     left_out: Sequence[str] = ()
 
 
-def input_report(arguments: Mapping[str, Any], log_inputs: Chosen, secrets: Collection[str]) -> InputReport:
+def input_report(arguments: Mapping[str, object], log_inputs: Chosen, secrets: Collection[str]) -> InputReport:
     """What to log of a call's arguments.
 
     Args:
@@ -63,8 +63,7 @@ def input_report(arguments: Mapping[str, Any], log_inputs: Chosen, secrets: Coll
         log_inputs: The decorator's option.
         secrets: Texts that must not be in anything.
     """
-    plain = PlainInputs(secrets, log_inputs if not isinstance(log_inputs, bool) else ())
-    trees = _trees(plain, arguments, log_inputs)
+    plain, trees = _plain(arguments, log_inputs, secrets)
     flat = _Flat()
     for name, tree in trees.items():
         flat.add(name, tree)
@@ -79,7 +78,7 @@ def input_report(arguments: Mapping[str, Any], log_inputs: Chosen, secrets: Coll
     )
 
 
-def output_report(outputs: Mapping[str, Any], log_outputs: Chosen, secrets: Collection[str]) -> OutputReport:
+def output_report(outputs: Mapping[str, object], log_outputs: Chosen, secrets: Collection[str]) -> OutputReport:
     """What to log of what a task returned.
 
     A number is a metric, since Comet sorts and filters by the values of metrics, and an Other is a text to it. All else
@@ -90,19 +89,23 @@ def output_report(outputs: Mapping[str, Any], log_outputs: Chosen, secrets: Coll
         log_outputs: The decorator's option.
         secrets: Texts that must not be in anything.
     """
-    plain = PlainInputs(secrets, log_outputs if not isinstance(log_outputs, bool) else ())
+    plain, trees = _plain(outputs, log_outputs, secrets)
     flat = _Flat(lists=False)
-    for name, tree in _trees(plain, outputs, log_outputs).items():
+    for name, tree in trees.items():
         flat.add(name, tree)
     metrics = {name: value for name, value in flat.values.items() if _is_number(value)}
     others = {name: str(value) for name, value in flat.values.items() if name not in metrics and value is not None}
     return OutputReport(metrics, others, plain.left_out)
 
 
-def _trees(plain: PlainInputs, values: Mapping[str, Any], chosen: Chosen) -> dict[str, Any]:
+def _plain(
+    values: Mapping[str, object], chosen: Chosen, secrets: Collection[str]
+) -> tuple[PlainInputs, dict[str, object]]:
+    """The chosen values as plain ones by name, and what was found out of them."""
+    plain = PlainInputs(secrets, chosen if not isinstance(chosen, bool) else ())
     names = [name for name in values if chosen is True or (chosen is not False and name in chosen)]
     trees = {name: plain.plain(name, values[name]) for name in names}
-    return {name: tree for name, tree in trees.items() if tree is not LEFT_OUT}
+    return plain, {name: tree for name, tree in trees.items() if tree is not LEFT_OUT}
 
 
 class _Flat:
@@ -114,11 +117,11 @@ class _Flat:
     """
 
     def __init__(self, *, lists: bool = True) -> None:
-        self.values: dict[str, Any] = {}
+        self.values: dict[str, object] = {}
         self.over = False
         self._lists = lists
 
-    def add(self, name: str, tree: Any, depth: int = 1) -> None:
+    def add(self, name: str, tree: object, depth: int = 1) -> None:
         """Add a value, or the values in it."""
         for inner, value in self._leaves(name, tree, depth):
             if len(self.values) >= MAX_PARAMETERS:
@@ -129,7 +132,7 @@ class _Flat:
                 value = value[:MAX_LENGTH]
             self.values[inner] = value
 
-    def _leaves(self, name: str, tree: Any, depth: int) -> Iterator[tuple[str, Any]]:
+    def _leaves(self, name: str, tree: object, depth: int) -> Iterator[tuple[str, object]]:
         if isinstance(tree, Data):
             return
         if not isinstance(tree, (dict, list)):
@@ -145,11 +148,11 @@ class _Flat:
                 yield from self._leaves(f"{name}.{key}", value, depth + 1)
 
 
-def _is_of_scalars(items: list[Any]) -> bool:
+def _is_of_scalars(items: list[object]) -> bool:
     return all(_is_of_scalars(item) if isinstance(item, list) else not isinstance(item, dict) for item in items)
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
@@ -160,7 +163,7 @@ def _data(data: Mapping[str, Data]) -> tuple[str | None, bool]:
     text = _json(data)
     if len(text) <= MAX_DATA:
         return text, True
-    short: dict[str, Any] = {}
+    short: dict[str, object] = {}
     for name, said in data.items():
         short[name] = {key: value for key, value in said.items() if key != "columns"}
         if len(_json(short)) > MAX_DATA:
@@ -169,5 +172,5 @@ def _data(data: Mapping[str, Data]) -> tuple[str | None, bool]:
     return _json(short), False
 
 
-def _json(tree: Any) -> str:
+def _json(tree: object) -> str:
     return json.dumps(tree, ensure_ascii=False)

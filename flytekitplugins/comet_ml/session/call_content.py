@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
 
 from ..log import logger
 from ..names import FLYTE_DATA, marked
@@ -66,7 +65,7 @@ def log_inputs(experiment: Experiment, plan: SessionPlan, secrets: Collection[st
         logger.info("Inputs that are not logged as parameters: %s.", _listed(report.left_out))
 
 
-def log_outputs(experiment: Experiment | None, plan: SessionPlan, returned: Any, secrets: Collection[str]) -> None:
+def log_outputs(experiment: Experiment | None, plan: SessionPlan, returned: object, secrets: Collection[str]) -> None:
     """Log what the task returned, if the decorator was told to.
 
     Args:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 from ..archives.archive import add_others
@@ -17,12 +16,9 @@ from ..archives.store import OfflineArchives
 from ..log import logger
 from ..names import FLYTE_OTHER_EXPERIMENTS, marked
 from ..sdk import disk_room
-from ..sdk.call import Call
-from ..sdk.comet_sdk import CometSDK
 from ..sdk.experiments import archives_of, is_offline, is_resumed, stop_heartbeat
 from ..sdk.patience import hurry
 from ..sdk.protocols import Experiment
-from ..sdk.redaction import SDKLogFilter, masked
 from ..sdk.running_experiment import is_of_another_call
 from ..sdk.sending import (
     await_connection,
@@ -33,43 +29,28 @@ from ..sdk.sending import (
 )
 from ..sdk.temporary_files import tell_if_gone
 from ..sdk.threads import run_within
-from .guard import guarded
 from .life_cycle import Deadline, LifeCycle, Outcome
 from .outcome import Report
-from .plan import SessionPlan
+from .shared import Part, Shared
 
 _SECONDS_FOR_THE_SERVER_TO_COME_BACK = 12.0
 _SECONDS_FOR_A_LATE_START = 3.0
 
 
-class End:
+class End(Part):
     """Ends what was opened in a call, once, from whichever thread comes first.
 
     Args:
-        sdk: The SDK.
-        call: The experiments of the call.
-        plan: What the session was to do.
+        shared: What the parts of the session share.
         archives: The session's offline archives.
-        log_filter: The session's filter on the SDK's log, which knows what must not be logged.
         life: Where the session stands.
     """
 
-    def __init__(
-        self,
-        sdk: CometSDK,
-        call: Call,
-        plan: SessionPlan,
-        archives: OfflineArchives,
-        log_filter: SDKLogFilter,
-        life: LifeCycle,
-    ) -> None:
-        self._sdk = sdk
-        self._call = call
-        self._plan = plan
+    def __init__(self, shared: Shared, archives: OfflineArchives, life: LifeCycle) -> None:
+        super().__init__(shared)
         self._archives = archives
-        self._log_filter = log_filter
         self._life = life
-        self._report = Report(sdk, plan, log_filter)
+        self._report = Report(shared)
         self._ending: Experiment | None = None
         self._told_terminated: set[int] = set()
         self._saving: threading.Thread | None = None
@@ -127,7 +108,7 @@ class End:
         stop_heartbeat(experiment)
 
         def tell() -> None:
-            with self._guarded("Comet does not show that the task of the experiment %s is terminated", key):
+            with self.shared.guarded(f"Comet does not show that the task of the experiment {key} is terminated"):
                 self._report.log(experiment, outcome, resumed=True)
                 if not is_offline(experiment) and is_connected(experiment):
                     self._report.set_state(experiment, outcome, resumed=True)
@@ -187,13 +168,13 @@ class End:
         def before() -> None:
             # In an experiment that nodes share, each says how it ended: the state they share follows from it.
             if experiment.alive:
-                with self._guarded("The Comet experiment %s did not end cleanly", key):
+                with self.shared.guarded(f"The Comet experiment {key} did not end cleanly"):
                     self._report.log(experiment, outcome, resumed)
             if reports and outcome.status != "terminated":
                 await_connection(experiment, min(deadline.left / 4, _SECONDS_FOR_THE_SERVER_TO_COME_BACK))
 
         def after() -> None:
-            with self._guarded("The Comet experiment %s did not end cleanly", key):
+            with self.shared.guarded(f"The Comet experiment {key} did not end cleanly"):
                 self._report.set_state(experiment, outcome, resumed)
 
         if run_within(deadline.left, before, "comet-ml-outcome").is_alive():
@@ -207,9 +188,6 @@ class End:
         if reports and is_connected(experiment):
             run_within(deadline.left, after, "comet-ml-state")
         return True
-
-    def _guarded(self, what: str, key: str) -> AbstractContextManager[None]:
-        return guarded(what % key, lambda text: masked(text, self._log_filter.secrets))
 
     # Archives
 
@@ -249,7 +227,7 @@ class End:
 
     def _archive(self, unfinished: list[Experiment]) -> None:
         for experiment in unfinished:
-            with self._guarded("The Comet experiment %s has no archive", experiment.get_key()):
+            with self.shared.guarded(f"The Comet experiment {experiment.get_key()} has no archive"):
                 self._archives.rescue(experiment)
                 self._tell_what_is_lost(experiment)
         self._archives.keep(self._log_filter.secrets)
@@ -258,7 +236,7 @@ class End:
 
     def _correct(self, experiment: Experiment, outcome: Outcome, deadline: Deadline) -> None:
         def correct() -> None:
-            with self._guarded("The Comet experiment %s did not end cleanly", experiment.get_key()):
+            with self.shared.guarded(f"The Comet experiment {experiment.get_key()} did not end cleanly"):
                 # Earlier runs with the same key can have left theirs in the same place.
                 archives = sorted(filter(os.path.exists, archives_of(experiment)), key=os.path.getmtime)
                 if archives:
@@ -275,7 +253,7 @@ class End:
             return
         others = ", ".join(key for key in keys if key != own.get_key())
         name = marked(self._plan.mark, FLYTE_OTHER_EXPERIMENTS)
-        with self._guarded("The Comet experiment %s does not name the others of its task", own.get_key()):
+        with self.shared.guarded(f"The Comet experiment {own.get_key()} does not name the others of its task"):
             if own.ended:
                 self._sdk.stored(own.get_key()).log_other(name, others)
             else:

@@ -6,10 +6,9 @@ import asyncio
 import contextvars
 import threading
 from collections.abc import Callable
-from typing import Any
 
 
-async def beside_the_loop(step: Callable[[], Any]) -> None:
+async def beside_the_loop(step: Callable[[], object]) -> None:
     """Run a step in a thread, with this context, so that other coroutines go on; what it sets in the context stays."""
     context = contextvars.copy_context()
     loop = asyncio.get_running_loop()
@@ -37,7 +36,7 @@ async def beside_the_loop(step: Callable[[], Any]) -> None:
             variable.set(value)
 
 
-_UNSET: Any = object()
+_UNSET = object()
 
 
 def _settle(done: asyncio.Future[None], error: BaseException | None) -> None:

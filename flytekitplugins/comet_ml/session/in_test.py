@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from ..sdk.comet_sdk import CometSDK
 from ..sdk.settings import variable
+from ..web_address import is_loopback
 from .plan import SessionPlan
 from .server import URL_OVERRIDE, server_settings
 
@@ -31,14 +30,6 @@ def would_send_unasked(sdk: CometSDK, plan: SessionPlan, environ: Mapping[str, s
     if environ.get(variable("api_key")) or plan.login_kwargs.get("api_key"):
         return False
     api_key = sdk.setting("comet.api_key")
-    settings = server_settings(sdk, plan.host, api_key, plan.login_kwargs, environ)
+    settings = server_settings(sdk, plan, api_key, environ)
     server = plan.login_kwargs.get("url_override") or settings.get(URL_OVERRIDE)
-    return bool(api_key) and not _is_on_this_machine(str(server))
-
-
-def _is_on_this_machine(server: str) -> bool:
-    name = urlsplit(server).hostname or ""
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost"
+    return bool(api_key) and not is_loopback(str(server))

@@ -9,10 +9,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, Literal
+from typing import Literal
 
 from ..log import logger
-from .termination import Action
+from .termination import Action, SignalHandler
 
 
 @contextmanager
@@ -82,7 +82,7 @@ class Interrupt:
         left: Why the block was left in the middle: interrupted again, or too late; None if it was not.
     """
 
-    def __init__(self, handler: Any = None, seconds: float = 0.0, hurry: Action | None = None) -> None:
+    def __init__(self, handler: SignalHandler = None, seconds: float = 0.0, hurry: Action | None = None) -> None:
         self.handler = handler
         self.received = False
         self.left: Literal["again", "late"] | None = None
@@ -150,7 +150,7 @@ class Interrupt:
             self._hurried.set()
 
 
-def _go_on(previous: Any) -> None:
+def _go_on(previous: SignalHandler) -> None:
     if callable(previous):
         previous(signal.SIGINT, inspect.currentframe())
     else:

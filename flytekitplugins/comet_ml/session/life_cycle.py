@@ -49,11 +49,6 @@ class LifeCycle:
         """Where the session stands."""
         return self._state
 
-    @property
-    def outcome(self) -> Outcome | None:
-        """How the task ended, as far as that was told to Comet."""
-        return self._outcome
-
     def starting(self) -> None:
         """The session begins."""
         with self._lock:

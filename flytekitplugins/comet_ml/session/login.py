@@ -7,24 +7,19 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 from ..sdk.arguments import settings_of
-from ..sdk.comet_sdk import CometSDK
-from ..sdk.redaction import SDKLogFilter
 from ..sdk.settings import SettingsLayer
+from .shared import Shared
 
 
-def log_in(
-    sdk: CometSDK, arguments: Mapping[str, Any], layer: SettingsLayer, log_filter: SDKLogFilter
-) -> list[BaseException]:
+def log_in(shared: Shared, arguments: Mapping[str, object]) -> list[BaseException]:
     """Call `comet_ml.login`, or `comet_ml.init` on an SDK without it, and leave the API key nowhere.
 
     Args:
-        sdk: The SDK.
+        shared: What the parts of the session share. Its settings are put right again after `login` has written its own
+            to the environment.
         arguments: What to call it with.
-        layer: The session's settings, put right again after `login` has written its own to the environment.
-        log_filter: The session's filter on the SDK's log.
 
     Returns:
         The exceptions that `login` logged: it raises none. An empty list where the key was accepted, or there is none.
@@ -35,15 +30,15 @@ def log_in(
         meaningless = set(arguments) - set(settings_of(arguments))
         # A key that somebody types at the SDK's prompt is theirs to save: only one that we pass is kept from disk.
         if arguments.get("api_key") is not None:
-            meaningless.add(stack.enter_context(_unsaved(layer)))
-            if sdk.is_real:
+            meaningless.add(stack.enter_context(_unsaved(shared.layer)))
+            if shared.sdk.is_real:
                 # It says where to save the API key, and nothing else.
                 arguments.pop("directory", None)
-        heard = stack.enter_context(log_filter.listening(meaningless))
+        heard = stack.enter_context(shared.log_filter.listening(meaningless))
         try:
-            sdk.login(**arguments)
+            shared.sdk.login(**arguments)
         finally:
-            layer.apply()
+            shared.layer.apply()
     return heard
 
 

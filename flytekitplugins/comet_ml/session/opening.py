@@ -2,43 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
-from typing import Any
 from urllib.parse import urlsplit
 
 from ..credentials import checked_api_key
 from ..link import CometLink
 from ..log import logger
 from ..sdk import http
-from ..sdk.call import Call
-from ..sdk.comet_sdk import CometSDK
 from ..sdk.experiments import is_offline, is_resumed, silence_state
 from ..sdk.patience import SHORT_TIMEOUTS, be_patient
 from ..sdk.protocols import Experiment
-from ..sdk.redaction import SDKLogFilter, masked, spellings
-from ..sdk.settings import SettingsLayer, variable
+from ..sdk.redaction import spellings
+from ..sdk.settings import variable
 from .describe import announce, describe
-from .guard import guarded
 from .in_test import would_send_unasked
 from .login import log_in
-from .plan import Mode, SessionPlan
+from .plan import Mode
 from .server import COMET_HOSTS, login_settings, server_of, server_settings
+from .shared import Part, Shared
 from .start import Starter
 
 _COMMAND_LINE = "COMET_AUTO_LOG_CLI_ARGUMENTS"
 
 
-class Opening:
+class Opening(Part):
     """Opens the experiment that a plan asks for.
-
-    Args:
-        sdk: The SDK.
-        plan: What to do.
-        environ: The environment of the process.
-        layer: The session's settings.
-        log_filter: The session's filter on the SDK's log.
-        call: The experiments of the call.
-        asked: When the call asked for its turn to start, by the monotonic clock.
 
     Attributes:
         experiment: The experiment that was started; None before, and without `start`.
@@ -47,27 +34,12 @@ class Opening:
         server_elsewhere: The address of the server, where it is not Comet's own.
     """
 
-    def __init__(
-        self,
-        sdk: CometSDK,
-        plan: SessionPlan,
-        environ: MutableMapping[str, str],
-        layer: SettingsLayer,
-        log_filter: SDKLogFilter,
-        call: Call,
-        asked: float,
-    ) -> None:
+    def __init__(self, shared: Shared) -> None:
         self.experiment: Experiment | None = None
         self.mode: Mode = "online"
         self.cause: BaseException | None = None
         self.server_elsewhere: str | None = None
-        self._sdk = sdk
-        self._plan = plan
-        self._environ = environ
-        self._layer = layer
-        self._log_filter = log_filter
-        self._call = call
-        self._asked = asked
+        super().__init__(shared)
 
     def open(self) -> None:
         """Put the settings in force, log in and start, as far as the mode needs it."""
@@ -81,10 +53,10 @@ class Opening:
             wants_check = self.mode == "online" and self._wants_check(arguments)
 
         def check() -> list[BaseException]:
-            heard = log_in(self._sdk, arguments, self._layer, self._log_filter)
+            heard = log_in(self.shared, arguments)
             if arguments.get("api_key"):
                 # `login` leaves the key nowhere, and neither `start` nor child processes would find it.
-                self._layer.set({variable("api_key"): arguments["api_key"]})
+                self._layer.set({variable("api_key"): str(arguments["api_key"])})
             return heard
 
         if self.mode == "online" and not plan.remote and not self._has_key(arguments):
@@ -94,7 +66,7 @@ class Opening:
                 wants_check = False
             if plan.start and not self._has_key(arguments):
                 self.mode = "offline"
-        starter = Starter(self._sdk, plan, self.mode, self._layer, self._log_filter, self._call, self._asked)
+        starter = Starter(self.shared, self.mode)
         self.experiment = starter.start(check if wants_check else None)
         self.mode, self.cause = starter.mode, starter.cause
         for name in impatient:
@@ -111,7 +83,7 @@ class Opening:
         host = self.server_elsewhere or plan.host
         return CometLink(project_name, workspace, host).url(experiment.get_key())
 
-    def _put_settings_in_force(self) -> dict[str, Any]:
+    def _put_settings_in_force(self) -> dict[str, object]:
         plan, arguments = self._plan, self._plan.login_arguments()
         self._layer.set(login_settings(arguments))
         before = self._call.before
@@ -128,16 +100,14 @@ class Opening:
         self._protect(self._configured_key())
         return arguments
 
-    def _find_key_and_server(self, arguments: dict[str, Any]) -> None:
+    def _find_key_and_server(self, arguments: dict[str, object]) -> None:
         api_key = self._configured_key()
         if self._plan.credentials is not None:
             api_key = arguments["api_key"] = self._plan.credentials()
             self._protect(api_key)
         elif isinstance(api_key, str) and not self._plan.login_kwargs.get("api_key"):
             api_key = self._checked(api_key)
-        kwargs = self._plan.login_kwargs
-        host, remote = self._plan.host, self._plan.remote
-        self._layer.set(server_settings(self._sdk, host, api_key, kwargs, self._environ, remote=remote))
+        self._layer.set(server_settings(self._sdk, self._plan, api_key, self._environ))
         self._sdk.forget_clients()
 
     def _checked(self, api_key: str) -> str:
@@ -151,10 +121,10 @@ class Opening:
     def _configured_key(self) -> object:
         return self._plan.login_kwargs.get("api_key") or self._sdk.setting("comet.api_key")
 
-    def _has_key(self, arguments: dict[str, Any]) -> bool:
+    def _has_key(self, arguments: dict[str, object]) -> bool:
         return bool(arguments.get("api_key") or self._configured_key())
 
-    def _wants_check(self, arguments: dict[str, Any]) -> bool:
+    def _wants_check(self, arguments: dict[str, object]) -> bool:
         """Whether there is something to check; without a key, the SDK would stop in a notebook and ask for one."""
         asked_for = self._plan.login_kwargs.get("force") or self._plan.login_kwargs.get("anonymous")
         return bool(self._has_key(arguments) or asked_for or not self._sdk.is_real)
@@ -188,16 +158,16 @@ class Opening:
             self.server_elsewhere = server
             http.keep_reports_home()
         if self.mode == "online" and isinstance(api_key, str):
-            with guarded("The end asks the server that the settings name then"):
+            with self.shared.guarded("The end asks the server that the settings name then"):
                 self._sdk.bind(api_key)
 
     def _describe(self, experiment: Experiment, starter: Starter) -> None:
         created = self.mode == "online" and not is_resumed(experiment)
         if self._plan.primary or created:
             # The rank that comes first, whichever it is, names it.
-            describe(experiment, self._sdk, self._plan, starter, self._layer, self._log_filter)
+            describe(experiment, starter)
         if self._plan.primary:
-            announce(experiment, self._sdk, self._plan, starter)
+            announce(experiment, starter)
         else:
             silence_state(experiment)
         if self.mode == "online":
@@ -208,7 +178,7 @@ class Opening:
             return
         with (
             self._sdk.one_reading(),
-            guarded("Comet's timeouts stay short", lambda text: masked(text, self._log_filter.secrets)),
+            self.shared.guarded("Comet's timeouts stay short"),
         ):
             timeouts = {kind: float(self._sdk.setting(f"comet.timeout.{kind}")) for kind in ("http", "api")}
             retries, factor = (self._sdk.setting(f"comet.http_session.retry_{n}") for n in ("total", "backoff_factor"))

@@ -17,13 +17,11 @@ from ..names import (
     crashed,
     marked,
 )
-from ..sdk.comet_sdk import CometSDK
 from ..sdk.experiments import is_offline
 from ..sdk.protocols import Experiment, StoredExperiment
-from ..sdk.redaction import SDKLogFilter, masked
 from .guard import guarded
 from .life_cycle import Outcome
-from .plan import SessionPlan
+from .shared import Part, Shared
 
 _NONE = "-"
 """What takes the place of an earlier attempt's error: an Other can be replaced, and not taken away."""
@@ -43,19 +41,15 @@ def _is_success(status: Any) -> bool:
     return status is None or (is_a(status, int) and not int.__bool__(status))
 
 
-class Report:
+class Report(Part):
     """Tells Comet how a task ended.
 
     Args:
-        sdk: The SDK.
-        plan: What the session was to do.
-        log_filter: The session's filter on the SDK's log, which knows what must not be logged.
+        shared: What the parts of the session share.
     """
 
-    def __init__(self, sdk: CometSDK, plan: SessionPlan, log_filter: SDKLogFilter) -> None:
-        self._sdk = sdk
-        self._plan = plan
-        self._log_filter = log_filter
+    def __init__(self, shared: Shared) -> None:
+        super().__init__(shared)
         self._children = os.times()[2:4]
 
     def log(self, experiment: Experiment, outcome: Outcome, resumed: bool) -> None:
@@ -116,7 +110,7 @@ class Report:
 
     def _told(self, text: str) -> str:
         # A name of a file that is no UTF-8 has surrogates, on which the SDK's sender dies, and its end waits for it.
-        return masked(text, self._log_filter.secrets).encode("utf-8", "backslashreplace").decode()
+        return self.shared.masked(text).encode("utf-8", "backslashreplace").decode()
 
     def _says_so(self, experiment: Experiment, resumed: bool) -> bool:
         """Whether a success is logged: where an earlier run, or another node, may have logged something else."""

@@ -11,6 +11,7 @@ from ..keys.experiment_key import Scope
 from ..names import Status
 from ..sdk.arguments import EXPERIMENT_CONFIG_ARGUMENTS
 from ..sdk.experiments import arguments_of_config
+from ..sdk.protocols import Experiment
 
 Mode = Literal["online", "offline", "disabled"]
 """Whether an experiment is sent, written to an archive, or takes every call and does nothing."""
@@ -77,11 +78,11 @@ class SessionPlan:
     scope: Scope = "attempt"
     mark: str | None = None
     inputs: Callable[[Collection[str]], InputReport] = lambda secrets: InputReport()
-    outputs: Callable[[Any, Collection[str]], OutputReport] | None = None
+    outputs: Callable[[object, Collection[str]], OutputReport] | None = None
     earlier_experiments: Mapping[str, str] = field(default_factory=dict)
     observer: Observer | None = None
 
-    def login_arguments(self) -> dict[str, Any]:
+    def login_arguments(self) -> dict[str, object]:
         """Arguments of `comet_ml.login`, but for the API key."""
         return {
             "project_name": self.project_name,
@@ -120,7 +121,7 @@ class Progress:
     """
 
     plan: SessionPlan
-    experiment: Any
+    experiment: Experiment | None
     mode: Mode
     status: Status
     masked: Callable[[str], str]
@@ -133,7 +134,7 @@ class Progress:
 class Observer(Protocol):
     """Is told of a session's experiments. What it raises is logged, and fails nothing."""
 
-    def opened(self, experiment: Any) -> None:
+    def opened(self, experiment: Experiment) -> None:
         """The SDK is making an experiment, the session's or one of the body's."""
 
     def started(self, progress: Progress) -> None:

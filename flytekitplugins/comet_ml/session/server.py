@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import urlsplit
 
 from ..sdk.arguments import settings_of
 from ..sdk.comet_sdk import CometSDK
 from ..sdk.settings import rendered, variable
+from .plan import SessionPlan
 
 COMET_HOSTS = frozenset({"comet.com", "www.comet.com", "comet.ml", "www.comet.ml"})
 """Comet's own service, which the SDK talks to by itself."""
@@ -19,16 +19,8 @@ COMET_SERVICE = "https://www.comet.com"
 URL_OVERRIDE = "COMET_URL_OVERRIDE"
 
 
-def server_settings(
-    sdk: CometSDK,
-    host: str,
-    api_key: object,
-    login_kwargs: Mapping[str, Any],
-    environ: Mapping[str, str],
-    *,
-    remote: bool = False,
-) -> dict[str, str]:
-    """The settings that make `host` the server that the SDK talks to, the key check included.
+def server_settings(sdk: CometSDK, plan: SessionPlan, api_key: object, environ: Mapping[str, str]) -> dict[str, str]:
+    """The settings that make the decorator's `host` the server that the SDK talks to, the key check included.
 
     `comet_ml.login` has no argument that works for both, hence the environment. What names a server more explicitly
     keeps its precedence: a `url_override` keyword, `COMET_URL_OVERRIDE` (environment or configuration file), and an
@@ -38,25 +30,23 @@ def server_settings(
 
     Args:
         sdk: The SDK.
-        host: The decorator's host.
+        plan: What the session is to do.
         api_key: The key that will be used, as far as it is known.
-        login_kwargs: The decorator's other keywords.
         environ: The environment of the process.
-        remote: Whether this is a pod.
     """
-    if login_kwargs.get("url_override"):
+    if plan.login_kwargs.get("url_override"):
         return {}
-    is_given = urlsplit(host).hostname not in COMET_HOSTS
-    named = sdk.named_server(environ, directory=os.getcwd() if remote and is_given else None)
+    is_given = urlsplit(plan.host).hostname not in COMET_HOSTS
+    named = sdk.named_server(environ, directory=os.getcwd() if plan.remote and is_given else None)
     if named is not None:
         return {URL_OVERRIDE: named}
     server = sdk.embedded_server(api_key)
     if server is None:
-        server = host if is_given else COMET_SERVICE
+        server = plan.host if is_given else COMET_SERVICE
     return {URL_OVERRIDE: f"{server.rstrip('/')}/clientlib/"}
 
 
-def login_settings(arguments: Mapping[str, Any]) -> dict[str, str | None]:
+def login_settings(arguments: Mapping[str, object]) -> dict[str, str | None]:
     """Environment variables that mean what `arguments` of `comet_ml.login` say, None nothing. Never the API key."""
     settings = settings_of(arguments)
     return {variable(n): rendered(v) for n, v in settings.items() if n != "api_key" and v is not None}

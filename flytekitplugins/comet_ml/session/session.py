@@ -31,6 +31,7 @@ from .life_cycle import Deadline, LifeCycle, Outcome
 from .opening import Opening
 from .outcome import outcome_of
 from .plan import Mode, Observer, Progress, SessionPlan
+from .shared import Shared
 from .sigterm import SECONDS_TO_ACT, Termination, before_termination, prepare
 
 # The settings are the process's: two calls must not start at once.
@@ -99,7 +100,7 @@ class Session:
                 explained = self._termination.explains(error, self._interrupt.handler)
                 self._outcome = outcome_of(error) if not explained else Outcome("terminated")
 
-    def returned(self, value: Any) -> None:
+    def returned(self, value: object) -> None:
         """Log what the body returned, if the plan says so.
 
         Args:
@@ -140,9 +141,10 @@ class Session:
             self._call.directory = self._archives.open()
             self._layer.set(self._archive_settings())
             self._context = contextvars.copy_context()
-            self._end = End(self._sdk, self._call, self._plan, self._archives, self._log_filter, self._life)
+            shared = Shared(self._sdk, self._plan, self._environ, self._log_filter, self._layer, self._call, asked)
+            self._end = End(shared, self._archives, self._life)
             undo.callback(self._finish)
-            opening = Opening(self._sdk, self._plan, self._environ, self._layer, self._log_filter, self._call, asked)
+            opening = Opening(shared)
             self._call.url_of = opening.url_of
             try:
                 opening.open()

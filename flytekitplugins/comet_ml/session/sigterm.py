@@ -19,11 +19,10 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
 
 from ..forks import process_lock
 from ..log import logger
-from .termination import SECONDS_TO_ACT, Action, Received, Termination, WatchedCall
+from .termination import SECONDS_TO_ACT, Action, Received, SignalHandler, Termination, WatchedCall
 
 __all__ = ["SECONDS_TO_ACT", "Termination", "before_termination", "prepare"]
 
@@ -94,7 +93,7 @@ def _start_watch() -> Watch | None:
     global _watch
     if threading.current_thread() is not threading.main_thread():
         return None
-    previous: dict[int, Any] = {}
+    previous: dict[int, SignalHandler] = {}
     handler = signal.getsignal(signal.SIGTERM)
     # None: set by C code, and Python cannot put it back. Ignored: the process is not to die.
     if handler not in (None, signal.SIG_IGN):
@@ -122,7 +121,7 @@ class Watch:
         calls: The calls that run, in the order in which they began.
     """
 
-    def __init__(self, previous: Mapping[int, Any]) -> None:
+    def __init__(self, previous: Mapping[int, SignalHandler]) -> None:
         self.calls: list[WatchedCall] = []
         self._received: Received | None = None
         self._previous = previous
@@ -167,7 +166,7 @@ class Watch:
         self.stop()
         self._reader.close()
 
-    def _handle(self, number: int, frame: FrameType | None) -> Any:
+    def _handle(self, number: int, frame: FrameType | None) -> object:
         previous = self._previous[number]
         if os.getpid() == self._process and _watch is self:
             # For when somebody else's descriptor has been put in the place of ours.

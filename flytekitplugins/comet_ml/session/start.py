@@ -14,16 +14,14 @@ from ..errors import CometTrackingError, InvalidExperimentKeyError, ServerUnavai
 from ..log import logger
 from ..sdk import refusals
 from ..sdk.call import Call, within
-from ..sdk.comet_sdk import CometSDK
 from ..sdk.experiments import offline_directory
 from ..sdk.protocols import Experiment
-from ..sdk.redaction import SDKLogFilter, masked
-from ..sdk.settings import SettingsLayer
 from ..sdk.threads import run_within
 from ..shown import shown
 from .life_cycle import Deadline
-from .plan import Mode, SessionPlan
+from .plan import Mode
 from .server import server_of
+from .shared import Part, Shared
 
 SECONDS_TO_START = 15.0
 """What login and start may take together, by the clock; a server that needs longer is away."""
@@ -41,42 +39,20 @@ class _LastOutage:
 _last_outage = _LastOutage()
 
 
-class Starter:
+class Starter(Part):
     """Starts the experiment that a plan asks for.
 
-    Args:
-        sdk: The SDK.
-        plan: What to do.
-        mode: Whether the experiment is to be sent, written to an archive, or disabled.
-        layer: The session's settings.
-        log_filter: The session's filter on the SDK's log.
-        call: The experiments of the call.
-        asked: When the call asked for its turn to start, by the monotonic clock.
-
     Attributes:
+        shared: What the parts of the session share.
         mode: Whether the experiment is sent, written to an archive, or disabled; as asked for until it is started.
         cause: Why an experiment that should be sent is written to an archive; None if it need not be.
     """
 
-    def __init__(
-        self,
-        sdk: CometSDK,
-        plan: SessionPlan,
-        mode: Mode,
-        layer: SettingsLayer,
-        log_filter: SDKLogFilter,
-        call: Call,
-        asked: float,
-    ) -> None:
+    def __init__(self, shared: Shared, mode: Mode) -> None:
+        super().__init__(shared)
         self.mode = mode
         self.cause: BaseException | None = None
         self.logs_code: bool | None = None
-        self._sdk = sdk
-        self._plan = plan
-        self._layer = layer
-        self._log_filter = log_filter
-        self._call = call
-        self._asked = asked
         self._directory: str | None = None
 
     def start(self, log_in: Callable[[], list[BaseException]] | None) -> Experiment | None:
@@ -96,7 +72,7 @@ class Starter:
         if self.mode != "online" or (log_in is None and not self._plan.start):
             return self._started_without_server() if self._plan.start else None
         server = server_of(self._sdk, self._plan.host)
-        if _last_outage.server == server and _last_outage.found > self._asked and _last_outage.cause is not None:
+        if _last_outage.server == server and _last_outage.found > self.shared.asked and _last_outage.cause is not None:
             # While this call waited, another one has asked, for as long as a call may.
             return self._unavailable(_last_outage.cause) if self._plan.start else None
         attempt = _Attempt(self, log_in)
@@ -139,7 +115,7 @@ class Starter:
 
     def _unavailable(self, cause: BaseException) -> Experiment:
         server = server_of(self._sdk, self._plan.host)
-        text = masked(refusals.described(cause), self._log_filter.secrets)
+        text = self.shared.masked(refusals.described(cause))
         if self._plan.on_unavailable == "raise":
             raise ServerUnavailableError(
                 f"Comet at {server} cannot be reached ({text}), and on_unavailable is 'raise'. With 'offline' the task "
@@ -169,7 +145,7 @@ class Starter:
                     return started
             except Exception as error:
                 problem = error
-        text = masked(refusals.described(problem), self._log_filter.secrets) if problem is not None else "no experiment"
+        text = self.shared.masked(refusals.described(problem)) if problem is not None else "no experiment"
         logger.warning("This task has no Comet experiment: its archive cannot be written (%s).", text)
         self.mode = "disabled"
         self._layer.set({"COMET_AUTO_LOG_DISABLE": "1", "COMET_EXPERIMENT_KEY": None})
@@ -216,7 +192,7 @@ class Starter:
             workspace=self._plan.workspace,
             project_name=self._plan.project_name,
         )
-        return None if refused is None else type(refused)(masked(str(refused), self._log_filter.secrets))
+        return None if refused is None else type(refused)(self.shared.masked(str(refused)))
 
 
 class _Attempt:
@@ -237,7 +213,7 @@ class _Attempt:
 
     def run(self, deadline: Deadline) -> Experiment | None:
         """Run it within a deadline."""
-        call = self._starter._call
+        call = self._starter.shared.call
         # Of its own, so that what it does after the deadline concerns nobody.
         own = Call(call.before, call.outer)
         own.directory = call.directory
@@ -288,13 +264,13 @@ class _Attempt:
             refused = starter.refusal(error)
             if refused is not None:
                 raise refused from None
-            logger.debug("comet_ml.login logged %s", masked(refusals.described(error), starter._log_filter.secrets))
+            logger.debug("comet_ml.login logged %s", starter.shared.masked(refusals.described(error)))
             if refusals.is_unreachable(error):
                 raise error
-        if not starter._plan.start or self._left_behind:
+        if not starter.shared.plan.start or self._left_behind:
             return None
         starter.check_key()
-        with starter._log_filter.listening() as heard:
+        with starter.shared.log_filter.listening() as heard:
             try:
                 experiment = starter.started()
                 # A mocked SDK may have nothing to give.

@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from traceback import walk_tb
-from types import CodeType
-from typing import Any
+from types import CodeType, FrameType
+from typing import TypeAlias
 
 from ..foreign_text import all_behind, is_a, traceback_of
 from ..log import logger
@@ -21,6 +21,9 @@ SECONDS_TO_ACT = 8.0
 
 _SECONDS_BETWEEN = 2.0
 """How long what is logged may be in no safe place when the process may be killed at any moment."""
+
+SignalHandler: TypeAlias = Callable[[int, FrameType | None], object] | int | None
+"""What `signal.getsignal` gives: a function, one of the signal module's constants, or None for a handler of C code."""
 
 Action = Callable[[float], None]
 """Called with the number of seconds that it may take, in a thread of its own."""
@@ -37,7 +40,7 @@ class Received:
     """
 
     dying: bool
-    handler: Any = None
+    handler: SignalHandler = None
     moment: float = field(default_factory=time.monotonic)
 
     @property
@@ -61,7 +64,7 @@ class Termination:
     received: bool = False
     dying: bool = False
     catch_up: Callable[[], None] = field(default=lambda: None, repr=False)
-    _handlers: list[Any] = field(default_factory=list, repr=False)
+    _handlers: list[SignalHandler] = field(default_factory=list, repr=False)
     _killed_at: float = field(default=math.inf, repr=False)
 
     @property
@@ -69,7 +72,7 @@ class Termination:
         """Seconds until the process is killed; infinite while there was no signal."""
         return max(0.0, self._killed_at - time.monotonic())
 
-    def explains(self, error: BaseException | None, interrupt_handler: Any = None) -> bool:
+    def explains(self, error: BaseException | None, interrupt_handler: SignalHandler = None) -> bool:
         """Whether a signal is the reason that the body ended as it did.
 
         SIGTERM is if the process dies by it, if the body was left by an exit of whatever status (a task that did not
@@ -154,7 +157,7 @@ class WatchedCall:
             logger.warning("What a terminated task has logged could not be saved: %s", type(error).__name__)
 
 
-def _code_of(handler: Any) -> CodeType | None:
+def _code_of(handler: Callable[..., object]) -> CodeType | None:
     while isinstance(handler, functools.partial):
         handler = handler.func
     function = inspect.unwrap(getattr(handler, "__func__", handler))
@@ -163,7 +166,7 @@ def _code_of(handler: Any) -> CodeType | None:
     return getattr(function, "__code__", None)
 
 
-def _was_raised_in(handlers: Iterable[Any], error: BaseException) -> bool:
+def _was_raised_in(handlers: Iterable[SignalHandler], error: BaseException) -> bool:
     """Whether a frame of one of some handlers is among those that an exception, or what it came of, has passed."""
     codes = {_code_of(handler) for handler in handlers if callable(handler)}
     return any(frame.f_code in codes for each in all_behind(error) for frame, _ in walk_tb(traceback_of(each)))

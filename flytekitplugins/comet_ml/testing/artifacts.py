@@ -45,7 +45,7 @@ class Artifact:
         """What a version can be asked for by."""
         return {None, "latest", self.version, *(self.values.get("alias") or ())}
 
-    def details(self) -> dict[str, Any]:
+    def details(self) -> dict[str, object]:
         """The answer of who asks for it."""
         return {
             "artifact": {
@@ -64,7 +64,7 @@ class Artifact:
             "experimentKey": self.values.get("experimentKey"),
         }
 
-    def list_of_files(self) -> list[dict[str, Any]]:
+    def list_of_files(self) -> list[dict[str, object]]:
         """The answer of who asks for its files."""
         return [
             {

@@ -21,7 +21,7 @@ class Metric(list[Any]):
         self.steps: list[int | None] = []
         self.epochs: list[int | None] = []
 
-    def add(self, value: Any, step: int | None, epoch: int | None) -> None:
+    def add(self, value: object, step: int | None, epoch: int | None) -> None:
         """Add a value."""
         self.append(value)
         self.steps.append(step)

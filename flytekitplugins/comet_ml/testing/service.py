@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from ..archives.already_sent import names_on_server
+from ..names import CometState
 from ..sdk.in_memory import Request
 from ..sdk.logged_values import is_bookkeeping, is_of_the_system
 from .artifacts import Artifacts
@@ -18,7 +18,7 @@ _EXPERIMENT_EXISTS = 90999
 _NO_ARTIFACT = 624523
 """The codes by which the SDK knows what is wrong."""
 
-Answer = tuple[int, Any]
+Answer = tuple[int, object]
 
 
 class Service:
@@ -39,6 +39,10 @@ class Service:
             for path, answer in _ANSWERS.items():
                 if request.path.endswith(path):
                     return answer(self, request)
+            experiment = self._experiment_of(request)
+            for path, told in _TOLD.items():
+                if request.path.endswith(path) and experiment is not None:
+                    return 200, told(experiment, request) or {}
             return 200, {}
 
     # The experiment
@@ -53,23 +57,13 @@ class Service:
             experiment = Experiment(key, values.get("projectName"), values.get("teamName"))
             experiment.url = f"{request.server}/{experiment.workspace}/{experiment.project}/{key}"
             self.experiments[key] = experiment
-        return self._run(experiment)
+        return _run(experiment)
 
     def _resume(self, request: Request) -> Answer:
         experiment = self._experiment_of(request)
         if experiment is None:
             return 400, {"msg": "there is no such experiment", "sdk_error_code": _NO_EXPERIMENT}
-        return self._run(experiment)
-
-    def _run(self, experiment: Experiment) -> Answer:
-        experiment.state = "running"
-        return 200, {
-            "runId": f"run-{experiment.key}",
-            "experimentKey": experiment.key,
-            "project_id": "project",
-            "focusUrl": experiment.url.removesuffix(experiment.key),
-            "lastOffset": 0,
-        }
+        return _run(experiment)
 
     def _metadata(self, request: Request) -> Answer:
         experiment = self._experiment_of(request)
@@ -95,13 +89,6 @@ class Service:
             experiment.state = "finished"
         return 200, {"is_alive_beat_duration_millis": 10_000, "gpu_monitor_interval_millis": 60_000}
 
-    def _state(self, request: Request) -> Answer:
-        experiment, values = self._experiment_of(request), request.values
-        if experiment is not None:
-            alive = "running" if values.get("isAlive") else "finished"
-            experiment.state = "crashed" if values.get("hasCrashed") else alive  # type: ignore[assignment]
-        return 200, {}
-
     def _experiment_of(self, request: Request) -> Experiment | None:
         """The experiment that a request is about: the SDK has several names for its key."""
         for values in (request.values, request.query):
@@ -109,62 +96,6 @@ class Service:
                 if values.get(name) in self.experiments:
                     return self.experiments[values[name]]
         return None
-
-    # What is logged to it
-
-    def _metrics(self, request: Request) -> Answer:
-        experiment = self._experiment_of(request)
-        for item in request.values.get("values", ()) if experiment is not None else ():
-            assert experiment is not None
-            metric = item.get("metric", item)
-            name = names_on_server(metric["metricName"], metric.get("context"))[0]
-            if not is_of_the_system(name):
-                values = experiment.metrics.setdefault(name, Metric())
-                values.add(_number(metric.get("metricValue")), metric.get("step"), metric.get("epoch"))
-        return 200, {}
-
-    def _parameters(self, request: Request) -> Answer:
-        experiment = self._experiment_of(request)
-        for item in request.values.get("values", ()) if experiment is not None else ():
-            assert experiment is not None
-            parameter = item.get("param", item)
-            name = parameter.get("paramName") or parameter.get("parameterName")
-            value = parameter.get("paramValue", parameter.get("parameterValue"))
-            if not is_bookkeeping(name):
-                experiment.parameters[names_on_server(name, parameter.get("context"))[0]] = value
-        return 200, {}
-
-    def _other(self, request: Request) -> Answer:
-        experiment = self._experiment_of(request)
-        if experiment is None:
-            return 200, {}
-        if request.method == "GET":
-            return 200, {"values": [{"name": n, "valueCurrent": value} for n, value in experiment.others.items()]}
-        name, value = request.values["key"], request.values["value"]
-        if name == "Name":
-            experiment.name = value
-        else:
-            experiment.others[name] = value
-        return 200, {}
-
-    def _tags(self, request: Request) -> Answer:
-        experiment = self._experiment_of(request)
-        if experiment is not None:
-            experiment.tags += [tag for tag in request.values["addedTags"] if tag not in experiment.tags]
-        return 200, {}
-
-    def _output(self, request: Request) -> Answer:
-        experiment = self._experiment_of(request)
-        if experiment is not None:
-            experiment.output += "".join(line["output"] for line in request.values.get("outputLines", ()))
-        return 200, {}
-
-    def _html(self, request: Request) -> Answer:
-        experiment = self._experiment_of(request)
-        if experiment is not None:
-            html = str(request.values.get("html", ""))
-            experiment.html = html if request.values.get("override") else experiment.html + html
-        return 200, {}
 
     def _asset(self, request: Request) -> Answer:
         experiment, query = self._experiment_of(request), request.query
@@ -212,6 +143,67 @@ class Service:
         return (200, content) if content is not None else (404, {"msg": "there is no such asset"})
 
 
+def _run(experiment: Experiment) -> Answer:
+    experiment.state = "running"
+    return 200, {
+        "runId": f"run-{experiment.key}",
+        "experimentKey": experiment.key,
+        "project_id": "project",
+        "focusUrl": experiment.url.removesuffix(experiment.key),
+        "lastOffset": 0,
+    }
+
+
+# What is logged to an experiment
+
+
+def _state(experiment: Experiment, request: Request) -> None:
+    alive: CometState = "running" if request.values.get("isAlive") else "finished"
+    experiment.state = "crashed" if request.values.get("hasCrashed") else alive
+
+
+def _metrics(experiment: Experiment, request: Request) -> None:
+    for item in request.values.get("values", ()):
+        metric = item.get("metric", item)
+        name = names_on_server(metric["metricName"], metric.get("context"))[0]
+        if not is_of_the_system(name):
+            values = experiment.metrics.setdefault(name, Metric())
+            values.add(_number(metric.get("metricValue")), metric.get("step"), metric.get("epoch"))
+
+
+def _parameters(experiment: Experiment, request: Request) -> None:
+    for item in request.values.get("values", ()):
+        parameter = item.get("param", item)
+        name = parameter.get("paramName") or parameter.get("parameterName")
+        if not is_bookkeeping(name):
+            value = parameter.get("paramValue", parameter.get("parameterValue"))
+            experiment.parameters[names_on_server(name, parameter.get("context"))[0]] = value
+
+
+def _other(experiment: Experiment, request: Request) -> dict[str, object] | None:
+    if request.method == "GET":
+        return {"values": [{"name": n, "valueCurrent": value} for n, value in experiment.others.items()]}
+    name, value = request.values["key"], request.values["value"]
+    if name == "Name":
+        experiment.name = value
+    else:
+        experiment.others[name] = value
+    return None
+
+
+def _tags(experiment: Experiment, request: Request) -> None:
+    experiment.tags += [tag for tag in request.values["addedTags"] if tag not in experiment.tags]
+
+
+def _output(experiment: Experiment, request: Request) -> None:
+    experiment.output += "".join(line["output"] for line in request.values.get("outputLines", ()))
+
+
+def _html(experiment: Experiment, request: Request) -> None:
+    html = str(request.values.get("html", ""))
+    experiment.html = html if request.values.get("override") else experiment.html + html
+
+
 def _no_artifact() -> Answer:
     return 400, {"msg": "there is no such artifact", "sdk_error_code": _NO_ARTIFACT}
 
@@ -225,7 +217,7 @@ def _name_of_asset(query: Mapping[str, str]) -> str:
     return f"{query['groupingName']}/{name}" if query.get("groupingName") else name
 
 
-def _number(value: Any) -> Any:
+def _number(value: object) -> object:
     """What is not finite is a text in JSON."""
     try:
         return float(value) if isinstance(value, str) else value
@@ -240,13 +232,6 @@ _ANSWERS: dict[str, Callable[[Service, Request], Answer]] = {
     "/logger/get/run": Service._resume,
     "/experiment/metadata": Service._metadata,
     "/status-report/update": Service._status,
-    "/write/experiment/update-status": Service._state,
-    "/batch/logger/experiment/metric": Service._metrics,
-    "/batch/logger/experiment/parameter": Service._parameters,
-    "/experiment/log-other": Service._other,
-    "/tags/add-tags-to-experiment": Service._tags,
-    "/write/experiment/output": Service._output,
-    "/write/experiment/html": Service._html,
     "/asset/upload": Service._asset,
     "/write/artifacts/upsert": Service._log_artifact,
     "/artifact/assets/remote/batch": Service._remote_files,
@@ -256,3 +241,15 @@ _ANSWERS: dict[str, Callable[[Service, Request], Answer]] = {
     # What the SDK takes for granted where it is not answered at all; an empty answer would be one.
     "/asset/3d-limits": lambda service, request: (200, {"maxPoints": 1_000_000, "maxBoxes": 250_000}),
 }
+"""What answers by the end of the request's path."""
+
+_TOLD: dict[str, Callable[[Experiment, Request], dict[str, object] | None]] = {
+    "/write/experiment/update-status": _state,
+    "/batch/logger/experiment/metric": _metrics,
+    "/batch/logger/experiment/parameter": _parameters,
+    "/experiment/log-other": _other,
+    "/tags/add-tags-to-experiment": _tags,
+    "/write/experiment/output": _output,
+    "/write/experiment/html": _html,
+}
+"""What is done with an experiment that there is, and answered; without one, nothing is."""

@@ -1,0 +1,1 @@
+"""What the front ends for both generations of Flyte have in common."""
