@@ -6,13 +6,31 @@ import os
 import threading
 import types
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from .protocols import Arguments, Experiment, Keywords, Wrapped, Wrapper
 
 _F = TypeVar("_F", bound=Callable[..., object])
+
+
+@dataclass(frozen=True)
+class Fallback:
+    """What a call does about experiments of the body's when Comet is away.
+
+    Attributes:
+        is_away: Whether it is known already that Comet cannot be reached, or is not to be.
+        trying: Has the SDK give up soon while the block runs, and gives the exceptions that it only logs meanwhile.
+        be_patient: Has an experiment that is there wait as long as the settings say.
+        masked: Takes the API key out of a text.
+    """
+
+    is_away: bool
+    trying: Callable[[], AbstractContextManager[list[BaseException]]]
+    be_patient: Callable[[Experiment], None]
+    masked: Callable[[str], str]
 
 
 class Call:
@@ -35,6 +53,8 @@ class Call:
         streams: Standard output and error as they were before any call that runs.
         told: What was said once, and need not be said again.
         left_behind: The thread of a start that came to no end within its deadline.
+        fallback: What is done if the body opens an experiment and Comet is away; None leaves it to the SDK.
+        left: Experiments whose end the body has asked for, and does not wait for any more.
     """
 
     def __init__(self, before: Experiment | None, outer: Experiment | None) -> None:
@@ -54,14 +74,16 @@ class Call:
         self.streams: dict[str, object] = {}
         self.left_behind: threading.Thread | None = None
         self.told: set[str] = set()
+        self.fallback: Fallback | None = None
+        self.left: list[Experiment] = []
         self._running: Experiment | None = None
         self._process = os.getpid()
 
     @property
     def running(self) -> Experiment | None:
         """The running experiment: the newest that has not ended, or the last one that has; None before there is one."""
-        if self._running is not None and self._running.ended:
-            return next((each for each in reversed(self.opened) if not each.ended), self._running)
+        if self._running is not None and self.is_over(self._running):
+            return next((each for each in reversed(self.opened) if not self.is_over(each)), self._running)
         return self._running
 
     @running.setter
@@ -74,7 +96,11 @@ class Call:
     def is_at_work(self) -> bool:
         """Whether the running experiment takes what is logged: not in a forked child, which has none of its threads."""
         running = self.running
-        return running is not None and not running.ended and not self.in_forked_child
+        return running is not None and not self.is_over(running) and not self.in_forked_child
+
+    def is_over(self, experiment: Experiment) -> bool:
+        """Whether an experiment has ended, or the body has asked for its end."""
+        return experiment.ended or any(experiment is each for each in self.left)
 
     @property
     def in_forked_child(self) -> bool:

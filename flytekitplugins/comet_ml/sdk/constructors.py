@@ -6,12 +6,14 @@ In a process that does not track (a rank other than the primary one), every expe
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 
 from .call import Call, in_body, in_no_file, nearest, within
+from .fallback import online_or_offline, opened_offline
 from .protocols import Arguments, Experiment, Keywords, Wrapped
 
 
@@ -36,7 +38,7 @@ def start(call: Call, wrapped: Wrapped, instance: None, args: Arguments, kwargs:
     """What `comet_ml.start` does in a tracked call."""
     comet_ml, running = importlib.import_module("comet_ml"), call.running
     if call.closed:
-        made: Experiment = comet_ml.Experiment(disabled=True) if running is None or running.ended else running
+        made: Experiment = comet_ml.Experiment(disabled=True) if running is None or call.is_over(running) else running
         return made
     parameters, given = parameters_of(wrapped), _given(wrapped, args, kwargs)
     config = given.get("experiment_config")
@@ -44,23 +46,31 @@ def start(call: Call, wrapped: Wrapped, instance: None, args: Arguments, kwargs:
         if running is None:
             if config is None and call.first_arguments and "experiment_config" in parameters:
                 given["experiment_config"] = comet_ml.ExperimentConfig(**call.first_arguments)
-            return _made(call, wrapped(**given))
+            return _made(call, _start(call, wrapped, given))
         if given.get("mode") == "create" or _is_another(call, given):
             if given.get("experiment_key") is None and call.key_is_taken:
                 # The task's key is in force, and belongs to the task's own.
                 given["experiment_key"] = uuid.uuid4().hex
             with call.set_aside():
-                return _made(call, wrapped(**given))
+                return _made(call, _start(call, wrapped, given))
         given |= {
             name: value for name, value in call.identity.items() if given.get(name) is None and name in parameters
         }
-        known = len(call.opened)
+        if call.is_over(running):
+            with call.set_aside():
+                return _made(call, _start(call, wrapped, given))
         experiment: Experiment = wrapped(**given)
-        if len(call.opened) > known:
-            # The one before had ended.
-            return _made(call, experiment)
         take_over(experiment, getattr(config, "name", None), getattr(config, "tags", None))
         return experiment
+
+
+@in_no_file
+def _start(call: Call, wrapped: Wrapped, given: Keywords) -> Experiment:
+    if given.get("online") is False or "online" not in parameters_of(wrapped):
+        experiment: Experiment = wrapped(**given)
+        return experiment
+    offline = functools.partial(wrapped, **{**given, "online": False})
+    return online_or_offline(call, functools.partial(wrapped, **given), offline)
 
 
 @in_body
@@ -86,16 +96,47 @@ def experiment(call: Call, wrapped: Wrapped, instance: Experiment, args: Argumen
         if is_first and not existing:
             _first(call, wrapped, instance, given)
         elif is_first:
-            wrapped(**given)
+            _make(call, wrapped, instance, given)
         elif offline or _is_another(call, {**given, "experiment_key": key}) or given.get("step_copy") is not None:
+            arguments = given if existing or key is not None else {**given, "experiment_key": uuid.uuid4().hex}
             with call.set_aside():
-                wrapped(**(given if existing or key is not None else {**given, "experiment_key": uuid.uuid4().hex}))
+                if offline:
+                    wrapped(**arguments)
+                else:
+                    _make(call, wrapped, instance, arguments)
         elif call.running is not None and call.is_at_work and _alias(instance, call.running):
             importlib.import_module("comet_ml.config").set_global_experiment(instance)
             return
         else:
-            wrapped(**(given if existing else _with_a_key(call, given)))
+            with call.set_aside():
+                _make(call, wrapped, instance, given if existing else _with_a_key(call, given))
         call.on_made(instance)
+
+
+@in_no_file
+def _make(call: Call, wrapped: Wrapped, instance: Experiment, given: Keywords) -> None:
+    """Make an experiment that is to be sent, or turn the object into an offline one if Comet is away."""
+    online_or_offline(
+        call,
+        functools.partial(_made_online, wrapped, instance, given),
+        functools.partial(_made_offline, call, instance, given),
+    )
+
+
+@in_no_file
+def _made_online(wrapped: Wrapped, instance: Experiment, given: Keywords) -> Experiment:
+    wrapped(**given)
+    return instance
+
+
+@in_no_file
+def _made_offline(call: Call, instance: Experiment, given: Keywords) -> Experiment | None:
+    if type(instance).__module__.split(".")[0] != "comet_ml":
+        # A class of the user's, which cannot become another.
+        return None
+    _alias(instance, opened_offline(call, given))
+    importlib.import_module("comet_ml.config").set_global_experiment(instance)
+    return instance
 
 
 @in_no_file
@@ -104,7 +145,7 @@ def _first(call: Call, wrapped: Wrapped, instance: Experiment, given: Keywords) 
     key, defaults, parameters = call.identity.get("experiment_key"), call.first_arguments, parameters_of(wrapped)
     if given.get("experiment_key") is None and key is not None:
         given = {**given, "experiment_key": key, **_joining()}
-    wrapped(**{name: value for name, value in defaults.items() if name in parameters} | given)
+    _make(call, wrapped, instance, {name: value for name, value in defaults.items() if name in parameters} | given)
     if defaults.get("name"):
         instance.set_name(defaults["name"])
     if defaults.get("tags"):

@@ -47,6 +47,7 @@ def end(call: Call, wrapped: Wrapped, instance: Experiment, args: Arguments, kwa
     begun = time.monotonic()
     tell_if_gone(owner, instance)
     if not end_within(instance, max(1.0, owner.seconds_to_wait)):
+        owner.left.append(instance)
         _give_up(owner, instance)
     if not is_connected(instance):
         owner.seconds_to_wait -= time.monotonic() - begun

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from ..credentials import checked_api_key
 from ..link import CometLink
 from ..log import logger
 from ..sdk import http
+from ..sdk.call import Fallback
 from ..sdk.experiments import is_offline, is_resumed, silence_state
 from ..sdk.patience import SHORT_TIMEOUTS, be_patient
 from ..sdk.protocols import Experiment
@@ -39,13 +42,41 @@ class Opening(Part):
         self.mode: Mode = "online"
         self.cause: BaseException | None = None
         self.server_elsewhere: str | None = None
+        self._is_away = False
         super().__init__(shared)
 
     def open(self) -> None:
         """Put the settings in force, log in and start, as far as the mode needs it."""
-        plan = self._plan
+        with self._impatient():
+            starter = self._opened()
+        self._bind(self._environ.get(variable("api_key")) or self._configured_key())
+        if self.experiment is not None:
+            self._call.own = self._call.started = self.experiment
+            self._describe(self.experiment, starter)
+
+    def fallback(self) -> Fallback | None:
+        """What is done about experiments that the body opens, if Comet is away; None leaves it to the SDK."""
+        if self._plan.on_unavailable == "raise" or not self._sdk.is_real:
+            return None
+        return Fallback(self._is_away, self._trying, self._be_patient, self.shared.masked)
+
+    @contextmanager
+    def _impatient(self) -> Iterator[None]:
         impatient = {name: value for name, value in SHORT_TIMEOUTS.items() if name not in self._environ}
         self._layer.set(impatient)
+        try:
+            yield
+        finally:
+            for name in impatient:
+                self._layer.forget(name)
+
+    @contextmanager
+    def _trying(self) -> Iterator[list[BaseException]]:
+        with self._impatient(), self._log_filter.listening() as heard:
+            yield heard
+
+    def _opened(self) -> Starter:
+        plan = self._plan
         with self._sdk.one_reading():
             arguments = self._put_settings_in_force()
             if self.mode == "online":
@@ -69,12 +100,8 @@ class Opening(Part):
         starter = Starter(self.shared, self.mode)
         self.experiment = starter.start(check if wants_check else None)
         self.mode, self.cause = starter.mode, starter.cause
-        for name in impatient:
-            self._layer.forget(name)
-        self._bind(self._environ.get(variable("api_key")) or self._configured_key())
-        if self.experiment is not None:
-            self._call.own = self._call.started = self.experiment
-            self._describe(self.experiment, starter)
+        self._is_away = starter.is_away or self.mode == "offline"
+        return starter
 
     def url_of(self, experiment: Experiment) -> str:
         """The address that an experiment will have in Comet."""

@@ -152,6 +152,7 @@ class Session:
                 self.experiment, self.mode, self.cause = opening.experiment, opening.mode, opening.cause
                 self._archives.host = opening.server_elsewhere if self._plan.remote else None
                 self._archives.announces = self.mode == "online"
+            self._call.fallback = opening.fallback()
             self._prepare_body()
             if self.mode == "disabled":
                 self._observer = None

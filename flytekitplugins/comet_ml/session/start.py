@@ -46,12 +46,14 @@ class Starter(Part):
         shared: What the parts of the session share.
         mode: Whether the experiment is sent, written to an archive, or disabled; as asked for until it is started.
         cause: Why an experiment that should be sent is written to an archive; None if it need not be.
+        is_away: Whether the server cannot be reached.
     """
 
     def __init__(self, shared: Shared, mode: Mode) -> None:
         super().__init__(shared)
         self.mode = mode
         self.cause: BaseException | None = None
+        self.is_away = False
         self.logs_code: bool | None = None
         self._directory: str | None = None
 
@@ -74,7 +76,7 @@ class Starter(Part):
         server = server_of(self._sdk, self._plan.host)
         if _last_outage.server == server and _last_outage.found > self.shared.asked and _last_outage.cause is not None:
             # While this call waited, another one has asked, for as long as a call may.
-            return self._unavailable(_last_outage.cause) if self._plan.start else None
+            return self._unavailable(_last_outage.cause)
         attempt = _Attempt(self, log_in)
         # What a mock does takes no time, and people's mocks look at the thread.
         experiment = attempt.run_here() if not self._sdk.is_real else attempt.run(Deadline(SECONDS_TO_START))
@@ -82,7 +84,7 @@ class Starter(Part):
             self._adopt(experiment)
             return experiment
         _last_outage.server, _last_outage.found, _last_outage.cause = server, time.monotonic(), attempt.cause
-        return self._unavailable(attempt.cause) if self._plan.start else None
+        return self._unavailable(attempt.cause)
 
     def _adopt(self, experiment: Experiment | None) -> None:
         """Make an experiment that was started in a thread the running one of this call."""
@@ -113,9 +115,17 @@ class Starter(Part):
                 f"ASCII letters and digits; this one has {len(key)} characters."
             )
 
-    def _unavailable(self, cause: BaseException) -> Experiment:
+    def _unavailable(self, cause: BaseException) -> Experiment | None:
         server = server_of(self._sdk, self._plan.host)
         text = self.shared.masked(refusals.described(cause))
+        self.is_away = True
+        if not self._plan.start:
+            logger.warning(
+                "Comet at %s cannot be reached (%s): an experiment that the task opens is written to an archive.",
+                server,
+                text,
+            )
+            return None
         if self._plan.on_unavailable == "raise":
             raise ServerUnavailableError(
                 f"Comet at {server} cannot be reached ({text}), and on_unavailable is 'raise'. With 'offline' the task "
