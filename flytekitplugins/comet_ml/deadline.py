@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import sys
 import threading
 from collections.abc import Callable
 from typing import TypeVar
@@ -37,13 +38,34 @@ def within(seconds: float, function: Callable[[], T]) -> T:
 
     context = contextvars.copy_context()
     thread = threading.Thread(target=context.run, args=(run,), name=_THREAD, daemon=True)
-    thread.start()
-    thread.join(seconds)
+    start(thread)
+    wait_for(thread, seconds)
     if errors:
         raise errors[0]
     if not results:
         raise TimeoutError(f"no answer within {seconds:g} seconds")
     return results[0]
+
+
+def start(thread: threading.Thread) -> None:
+    """Start a thread, or do here what it is for, where the process may have no more of them: a container has a limit.
+
+    Args:
+        thread: The thread.
+    """
+    try:
+        thread.start()
+    except RuntimeError:
+        try:
+            thread.run()
+        except BaseException:  # it is told where that of a thread would be
+            threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), thread)))
+
+
+def wait_for(thread: threading.Thread, seconds: float) -> None:
+    """Wait for a thread that was given to `start`, for a number of seconds at most."""
+    if thread.ident is not None:
+        thread.join(max(0.0, seconds))
 
 
 def left_behind() -> bool:

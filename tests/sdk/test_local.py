@@ -7,6 +7,7 @@ import functools
 import logging
 import os
 import threading
+import time
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from flytekitplugins.comet_ml import (
 )
 
 from tests.support.canary import CANARY, Canary
-from tests.support.comet_server import CometServer
+from tests.support.comet_server import CometServer, Request
 
 KEY = "0123456789abcdef0123456789abcdef"
 NEVER = Secret(group="never", key="read")
@@ -691,19 +692,48 @@ def test_a_task_that_succeeds_is_not_shown_as_crashed(laptop: CometServer) -> No
 
 
 def test_a_cancelled_coroutine_is_shown_as_crashed(laptop: CometServer) -> None:
-    @track
-    async def body() -> None:
-        await asyncio.sleep(60)
-
     async def cancel() -> None:
+        begun = asyncio.Event()
+
+        @track
+        async def body() -> None:
+            begun.set()
+            await asyncio.sleep(60)
+
         running = asyncio.ensure_future(body())
-        await asyncio.sleep(0.5)
+        await begun.wait()
         running.cancel()
         await running
 
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(cancel())
     assert laptop.only_experiment.states[-1] == "crashed"
+
+
+def test_a_coroutine_that_is_cancelled_before_its_body_has_begun_leaves_nothing_running(laptop: CometServer) -> None:
+    async def cancel() -> None:
+        created = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        @track
+        async def body() -> None:
+            pytest.fail("the body began")
+
+        def cancel_now(request: Request) -> None:
+            if request.path.endswith("/add/run"):
+                loop.call_soon_threadsafe(created.set)
+                time.sleep(0.3)
+
+        with laptop.fault(cancel_now):
+            running = asyncio.ensure_future(body())
+            await created.wait()
+            running.cancel()
+            await running
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(cancel())
+    assert laptop.only_experiment.states[-1] == "crashed"
+    assert laptop.only_experiment.others["flyte_status"] == "terminated"
 
 
 def test_an_error_that_cannot_be_put_into_words_does_not_keep_the_experiment_open(laptop: CometServer) -> None:

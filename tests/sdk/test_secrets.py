@@ -6,7 +6,7 @@ import gc
 import logging
 import os
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import comet_ml
@@ -67,6 +67,38 @@ def test_a_traceback_of_the_body_with_local_variables_has_no_key_in_it(comet: Co
         tracked(comet, fail)()
     text = "".join(traceback.TracebackException.from_exception(raised.value, capture_locals=True).format())
     assert CANARY not in text
+
+
+@pytest.mark.newest
+@pytest.mark.parametrize(
+    "giving",
+    [
+        lambda key: comet_ml.Experiment(api_key=key, project_name="other"),
+        lambda key: comet_ml.start(api_key=key, project_name="other"),
+        lambda key: comet_ml.login(api_key=key),
+        lambda key: comet_ml.API(api_key=key).get_workspaces(),
+    ],
+    ids=["constructor", "start", "login", "API"],
+)
+def test_a_key_that_the_body_gives_is_in_no_log_and_no_error_when_the_server_rejects_it(
+    comet: CometServer, in_pod: InPod, caplog: pytest.LogCaptureFixture, giving: Callable[[str], Any]
+) -> None:
+    theirs = "another" + "z" * 18
+
+    def body() -> None:
+        giving(theirs)
+
+    caplog.set_level(logging.DEBUG)
+    error: BaseException | None = None
+    with in_pod():
+        try:
+            tracked(comet, body)()
+        except Exception as raised:
+            error = raised
+    assert [request for request in comet.requests if theirs in (request.api_key or "")]
+    assert theirs not in caplog.text
+    assert theirs not in "".join(traceback.format_exception(error)) if error else True
+    assert theirs not in str(comet.experiments.values())
 
 
 def test_no_object_of_ours_shows_the_key(comet: CometServer, in_pod: InPod) -> None:

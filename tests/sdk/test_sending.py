@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import comet_ml
 import pytest
 from flytekitplugins.comet_ml import ServerUnavailableError, comet_ml_login
 from flytekitplugins.comet_ml.archives.archive import read_archive
+from flytekitplugins.comet_ml.sdk import disk_room
 
 from tests.support.comet_server import Answer, CometServer, Request
 
@@ -251,6 +253,56 @@ def test_what_is_no_answer_of_comet_s_is_no_delivery(
     body()
     assert archived(tmp_path / "work", "loss") == 50
     laptop.faults.clear()
+
+
+SOME = "what is in a file " * 20
+
+
+@pytest.mark.parametrize("version", [None, "1.2.80"], ids=["untold", "old"])
+def test_a_comet_of_another_version_loses_nothing(laptop: CometServer, tmp_path: Path, version: str | None) -> None:
+    def tell(request: Request) -> Answer | None:
+        if request.path.endswith("/isAlive/ver"):
+            return (200, {"version": version}) if version else (500, {})
+        return None
+
+    @track()
+    def body() -> None:
+        laptop.faults.append(refuse_metrics)
+        comet_ml.get_running_experiment().log_metric("loss", 1)
+
+    laptop.faults.append(tell)
+    body()
+    assert not laptop.only_experiment.alive
+    assert archived(tmp_path / "work", "loss") == 1
+
+
+@pytest.mark.newest
+def test_a_file_that_is_sent_and_removed_before_it_is_written_costs_the_archive_nothing(
+    laptop: CometServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admits = disk_room.Room.admits
+
+    def later(room: disk_room.Room, message: Any) -> bool:
+        path = str(getattr(message, "file_path", "")).removesuffix(".kept")
+        end = time.monotonic() + 30
+        while getattr(message, "clean", False) and os.path.exists(path) and time.monotonic() < end:
+            time.sleep(0.01)
+        return admits(room, message)
+
+    monkeypatch.setattr(disk_room.Room, "admits", later)
+
+    @track()
+    def body() -> None:
+        laptop.faults.append(refuse_metrics)
+        experiment = comet_ml.get_running_experiment()
+        experiment.log_asset_data(SOME, name="some.txt")
+        experiment.log_metric("loss", 1)
+
+    body()
+    assert archived(tmp_path / "work", "loss") == 1
+    (archive,) = (tmp_path / "work" / ".cometml-runs").glob("*.zip")
+    with zipfile.ZipFile(archive) as opened:
+        assert SOME.encode() in [opened.read(name) for name in opened.namelist()]
 
 
 @pytest.mark.parametrize("answer", [b"", {}, {"msg": "added"}, {"code": 200}, {"new": "form"}])

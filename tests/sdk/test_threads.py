@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import comet_ml
 import pytest
+from flytekitplugins.comet_ml.archives.archive import read_archive
 
 from tests.support.comet_server import CometServer
 from tests.support.pod_environment import InPod
@@ -55,8 +57,8 @@ def test_in_a_rank_that_is_not_primary_a_thread_opens_nothing_either(comet: Come
     assert comet.requests == []
 
 
-def test_a_process_that_can_start_no_more_threads_has_its_result_all_the_same(
-    comet: CometServer, in_pod: InPod, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_a_process_that_can_start_no_more_threads_has_its_result_all_the_same_and_everything_is_kept(
+    comet: CometServer, in_pod: InPod, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def no_more() -> None:
         def start(self: threading.Thread) -> None:
@@ -66,5 +68,48 @@ def test_a_process_that_can_start_no_more_threads_has_its_result_all_the_same(
 
     with in_pod():
         assert tracked(comet, no_more)() == 7
-    assert "was not ended: RuntimeError: can't start new thread" in caplog.text
     monkeypatch.undo()
+    archives = [read_archive(path) for path in tmp_path.rglob("*.zip")]
+    kept = {name for archive in archives for name, _ in archive.metrics} | set(comet.only_experiment.metrics)
+    assert "ours" in kept
+
+
+@pytest.mark.parametrize("number", [0, 1, 3, 6])
+def test_a_process_that_can_start_few_threads_begins_its_body(
+    comet: CometServer, in_pod: InPod, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    left, start = iter(range(number)), threading.Thread.start
+
+    def start_some(self: threading.Thread) -> None:
+        if self.name.startswith(("process_request", "Thread")) or next(left, None) is not None:
+            start(self)
+        else:
+            raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start_some)
+    with in_pod():
+        assert track(host=comet.url)(lambda: 7)() == 7
+    monkeypatch.undo()
+
+
+@pytest.mark.newest
+def test_the_start_does_not_wait_for_the_services_of_clouds(
+    comet: CometServer, in_pod: InPod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, body_is_over = threading.Event(), threading.Event()
+
+    def details() -> None:
+        asked.set()
+        body_is_over.wait(60)
+
+    monkeypatch.setattr("comet_ml.experiment.get_env_cloud_details", details)
+    monkeypatch.setenv("COMET_AUTO_LOG_ENV_DETAILS", "1")
+
+    def body() -> None:
+        assert asked.wait(60)
+        body_is_over.set()
+
+    with in_pod():
+        track(host=comet.url)(body)()
+    assert body_is_over.is_set()
+    assert not comet.only_experiment.alive

@@ -16,7 +16,7 @@ from .protocols import Arguments, Experiment, Keywords, Wrapped, Wrapper
 _F = TypeVar("_F", bound=Callable[..., object])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Fallback:
     """What a call does about experiments of the body's when Comet is away.
 

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 from ..log import logger
 from .call import calls
-from .disk_room import has_room, size_of, size_of_file
+from .disk_room import has_room, keep, size_of, size_of_file
 from .protocols import Arguments, Keywords, Wrapped
 
 if TYPE_CHECKING:
@@ -47,9 +47,16 @@ def register(wrapped: Wrapped, instance: ReplayManager, args: Arguments, kwargs:
             unlisted.add("sent")
             continue
         fitting.append(message)
+        keep(message)
         if message.type == "parameter_msg":
             newest[_parameter(message.to_db_message_dict())] = message.message_id  # type: ignore[no-untyped-call]
     return wrapped(fitting, *args[1:], **kwargs)
+
+
+def keep_archive(wrapped: Wrapped, instance: object, args: Arguments, kwargs: Keywords) -> object:
+    """Keep a copy for the archive, whatever version Comet has: if it does not tell, the SDK would keep none."""
+    support = wrapped(*args, **kwargs)
+    return support._replace(feature_supported=True) if calls else support
 
 
 def has_arrived(online: OnlineStreamer) -> bool:

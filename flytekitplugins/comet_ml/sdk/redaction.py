@@ -23,6 +23,7 @@ import wrapt
 
 from ..foreign_text import all_behind, described, printable, traceback_of
 from ..log import logger
+from .call import Call, in_body
 from .masked_values import masked_value, scrub
 from .masking import MASK, is_told, masked, spellings
 from .protocols import Arguments, Keywords, Wrapped
@@ -125,6 +126,16 @@ class SDKLogFilter:
         if len(self._said) > _KINDS_OF_RECORDS:
             self._said.popitem(last=False)
         return said > _REPETITIONS
+
+
+@in_body
+def learn(call: Call, wrapped: Wrapped, instance: object, args: Arguments, kwargs: Keywords) -> None:
+    """Mask a key that the body gives to the SDK, as the session's own: the SDK prints one that the server rejects."""
+    wrapped(*args, **kwargs)
+    for key in (*args, *kwargs.values()):
+        if isinstance(key, str):
+            for each in _filters:
+                each.secrets |= spellings(key)
 
 
 def _is_of(name: object, roots: tuple[str, ...]) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
+from .. import deadline
 from ..log import logger
 from .call import Call, in_body
 from .protocols import Arguments, Keywords, Wrapped
@@ -29,8 +30,8 @@ def run_within(seconds: float, step: Callable[[], object], name: str) -> threadi
         The thread, which is alive if the time was not enough.
     """
     thread = threading.Thread(target=contextvars.copy_context().run, args=(step,), name=name, daemon=True)
-    thread.start()
-    thread.join(max(0.0, seconds))
+    deadline.start(thread)
+    deadline.wait_for(thread, seconds)
     return thread
 
 
@@ -52,10 +53,16 @@ def answer_within(seconds: float, step: Callable[[], _T], name: str) -> Future[_
     return answer
 
 
-def wait_until(done: Callable[[], bool], deadline: Callable[[], float], pause: float = 0.01) -> None:
+def wait_until(done: Callable[[], bool], until: Callable[[], float], pause: float = 0.01) -> None:
     """Wait until something is done, or until a deadline, which may come nearer meanwhile."""
-    while not done() and time.monotonic() < deadline():
+    while not done() and time.monotonic() < until():
         time.sleep(pause)
+
+
+@in_body
+def beside_the_body(call: Call, wrapped: Wrapped, instance: object, args: Arguments, kwargs: Keywords) -> None:
+    """Do in a thread what the start need not wait for: the SDK asks the services of three clouds where it runs."""
+    run_within(0, lambda: wrapped(*args, **kwargs), "comet-ml-cloud-details")
 
 
 @in_body

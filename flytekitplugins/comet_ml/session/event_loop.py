@@ -7,6 +7,8 @@ import contextvars
 import threading
 from collections.abc import Callable
 
+from ..deadline import start
+
 
 async def beside_the_loop(step: Callable[[], object]) -> None:
     """Run a step in a thread, with this context, so that other coroutines go on; what it sets in the context stays."""
@@ -23,13 +25,18 @@ async def beside_the_loop(step: Callable[[], object]) -> None:
         loop.call_soon_threadsafe(_settle, done, error)
 
     thread = threading.Thread(target=run, name="comet-ml-session", daemon=True)
-    thread.start()
-    try:
-        await asyncio.shield(done)
-    except asyncio.CancelledError:
-        # Whoever cancels the task waits for its end: what has been begun is finished.
-        thread.join()
-        raise
+    start(thread)
+    cancelled: asyncio.CancelledError | None = None
+    while not done.done():
+        try:
+            await asyncio.wait([done])
+        except asyncio.CancelledError as error:
+            # Whoever cancels the task waits for its end: what has been begun is finished.
+            cancelled = error
+    if cancelled is not None:
+        done.exception()
+        raise cancelled
+    done.result()
     for variable in context:
         value = context[variable]
         if variable.get(_UNSET) is not value:

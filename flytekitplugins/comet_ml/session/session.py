@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import os
 import time
@@ -112,7 +113,12 @@ class Session:
     async def __aenter__(self) -> Session:
         # Only here can signals be watched, if this is the main thread.
         prepare()
-        await beside_the_loop(self.__enter__)
+        try:
+            await beside_the_loop(self.__enter__)
+        except asyncio.CancelledError as error:
+            # It has begun all the same, and there will be no body.
+            await self.__aexit__(type(error), error, None)
+            raise
         return self
 
     async def __aexit__(

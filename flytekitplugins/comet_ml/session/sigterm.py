@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 
+from ..deadline import start, wait_for
 from ..forks import process_lock
 from ..log import logger
 from .termination import SECONDS_TO_ACT, Action, Received, SignalHandler, Termination, WatchedCall
@@ -100,7 +101,10 @@ def _start_watch() -> Watch | None:
         previous[signal.SIGTERM] = handler
     if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
         previous[signal.SIGHUP] = signal.SIG_DFL
-    _watch = Watch(previous) if previous else None
+    try:
+        _watch = Watch(previous) if previous else None
+    except RuntimeError as error:
+        logger.warning("A SIGTERM would end the process before its Comet experiment is ended: %s", error)
     return _watch
 
 
@@ -129,10 +133,10 @@ class Watch:
         self._waiting: list[threading.Event] = []
         self._reader, self._writer = socket.socketpair()
         self._writer.setblocking(False)
+        threading.Thread(target=self._listen, name="comet-ml-termination", daemon=True).start()
         self._previous_descriptor = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
         for number in self._previous:
             signal.signal(number, self._handle)
-        threading.Thread(target=self._listen, name="comet-ml-termination", daemon=True).start()
 
     def add(self, call: WatchedCall) -> None:
         """Watch for a call. It may begin when the signal has come already, and the process lives on for a while."""
@@ -241,9 +245,9 @@ class Watch:
             threading.Thread(target=call.end, args=(call.seconds_to_act,), daemon=True) for call in reversed(self.calls)
         ]
         for thread in threads:
-            thread.start()
+            start(thread)
         for thread in threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+            wait_for(thread, deadline - time.monotonic())
         _die(number)
 
 
