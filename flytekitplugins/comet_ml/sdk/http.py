@@ -48,7 +48,7 @@ def check_answer(response: requests.Response, *args: object, **kwargs: object) -
     try:
         if response.content:
             response.json()
-    except requests.JSONDecodeError:
+    except ValueError:
         raise NotCometError(
             f"{asked.scheme}://{asked.netloc} has answered with something that is not Comet's: a page of a proxy?",
             request=request,
