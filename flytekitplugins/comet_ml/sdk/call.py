@@ -189,7 +189,7 @@ def within(call: Call | None) -> Iterator[None]:
 def in_no_file(function: _F) -> _F:
     """Have a function stand in no file: the SDK takes the first on the stack that is not its own for the source."""
     assert isinstance(function, types.FunctionType)
-    function.__code__ = function.__code__.replace(co_filename=f"<{__name__}>")
+    function.__code__ = function.__code__.replace(co_filename=f"<{function.__module__}>")
     return function
 
 
@@ -198,7 +198,6 @@ def in_body(wrapper: Callable[[Call, Wrapped, Any, Arguments, Keywords], object]
 
     Outside of a tracked call, and where this plugin itself uses the SDK, the wrapped function is called instead.
     """
-    in_no_file(wrapper)
 
     @in_no_file
     def wrapper_in_body(wrapped: Wrapped, instance: object, args: Arguments, kwargs: Keywords) -> object:

@@ -34,6 +34,7 @@ _DISTINGUISHING = ("experiment_key", "project", "project_name", "workspace")
 
 
 @in_body
+@in_no_file
 def start(call: Call, wrapped: Wrapped, instance: None, args: Arguments, kwargs: Keywords) -> Experiment:
     """What `comet_ml.start` does in a tracked call."""
     comet_ml, running = importlib.import_module("comet_ml"), call.running
@@ -74,6 +75,7 @@ def _start(call: Call, wrapped: Wrapped, given: Keywords) -> Experiment:
 
 
 @in_body
+@in_no_file
 def experiment(call: Call, wrapped: Wrapped, instance: Experiment, args: Arguments, kwargs: Keywords) -> None:
     """What `Experiment(...)`, `ExistingExperiment(...)` and `OfflineExperiment(...)` do in a tracked call."""
     import comet_ml

@@ -35,7 +35,9 @@ def report(wrapped: Wrapped, instance: object, args: Arguments, kwargs: Keywords
 
 def keep_reports_home() -> None:
     """Report nothing to Comet's own service from now on: an experiment of this process is on another server."""
-    _own_server.set()
+    if not _own_server.is_set():
+        # Its lock is taken only once: a forked child must not wait for a thread that it does not have.
+        _own_server.set()
 
 
 # For good: there is no telling when the last upload has failed.

@@ -32,9 +32,13 @@ _newest: WeakKeyDictionary[ReplayManager, dict[tuple[object, ...], int | None]] 
 def register(wrapped: Wrapped, instance: ReplayManager, args: Arguments, kwargs: Keywords) -> object:
     """Enter messages in the list, if there is room for them on the disk: a copy of each asset from memory is there."""
     messages: Sequence[BaseMessage] = list(args[0]) if args else []
+    newest = _newest.setdefault(instance, {})
+    for message in messages:
+        if message.type == "parameter_msg":
+            newest[_parameter(message.to_db_message_dict())] = message.message_id  # type: ignore[no-untyped-call]
     if not calls or not messages or not hasattr(instance, "tmp_dir"):
         return wrapped(*args, **kwargs)
-    unlisted, newest = _unlisted.setdefault(instance, set()), _newest.setdefault(instance, {})
+    unlisted = _unlisted.setdefault(instance, set())
     directory, taken = str(instance.tmp_dir), size_of(instance.db_file)
     away = getattr(kwargs.get("status"), "name", "") == "failed"
     if away and not has_room(directory, 0, taken=taken):
@@ -45,11 +49,9 @@ def register(wrapped: Wrapped, instance: ReplayManager, args: Arguments, kwargs:
         size = 0 if hasattr(message, "file_path") else size_of_file(message)
         if size and not has_room(directory, size, taken=taken):
             unlisted.add("sent")
-            continue
-        fitting.append(message)
-        keep(message)
-        if message.type == "parameter_msg":
-            newest[_parameter(message.to_db_message_dict())] = message.message_id  # type: ignore[no-untyped-call]
+        else:
+            fitting.append(message)
+            keep(message)
     return wrapped(fitting, *args[1:], **kwargs)
 
 

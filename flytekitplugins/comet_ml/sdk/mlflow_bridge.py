@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import importlib
 
-from .call import Call, in_body
+from .call import Call, in_body, in_no_file
 from .constructors import take_over
 from .protocols import Arguments, Experiment, Keywords, Wrapped
 
 
 @in_body
+@in_no_file
 def create_experiment(call: Call, wrapped: Wrapped, instance: None, args: Arguments, kwargs: Keywords) -> Experiment:
     """The experiment for a run of MLflow: the task's, with the name of the run if nobody else gave it one."""
     experiment: Experiment = importlib.import_module("comet_ml").start()

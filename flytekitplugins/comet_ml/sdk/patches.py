@@ -81,7 +81,7 @@ PATCHES = (
     ),
     Patch(
         "comet_ml.streamer.handlers.online_handler",
-        "OnlineMessageHandler._process_log_other_message",
+        "OnlineMessageHandler.handle",
         sending.send_beside,
         "Others are sent one after the other",
     ),

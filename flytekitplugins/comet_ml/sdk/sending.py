@@ -57,7 +57,7 @@ def end_within(experiment: Experiment, seconds: float) -> bool:
     """
     hurry(experiment, seconds)
     _leave_system_metrics(experiment)
-    if is_offline(experiment) and hasattr(experiment.streamer, "queue_timeout"):
+    if is_offline(experiment) and experiment.streamer is not None:
         # Its thread waits for a message for so long, and then looks whether it is to stop.
         experiment.streamer.queue_timeout = 0.05
     end = _directly(experiment.end, experiment, "The Comet experiment %s did not end cleanly: %s")
@@ -102,19 +102,18 @@ def wait_for_finish(wrapped: Wrapped, instance: OnlineStreamer, args: Arguments,
     return finished.done() and finished.exception() is None and bool(finished.result()) and has_arrived(instance)
 
 
-def send_beside(wrapped: Wrapped, instance: OnlineMessageHandler, args: Arguments, kwargs: Keywords) -> None:
+def send_beside(wrapped: Wrapped, instance: OnlineMessageHandler, args: Arguments, kwargs: Keywords) -> object:
     """Send an Other at the same time as others, with the workers that upload files.
 
     The SDK sends a request for each Other, one after the other. At 100 ms a request, those that identify a task take a
     second. Others of one name keep their order.
     """
     pool = getattr(getattr(instance, "_file_upload_manager", None), "_executor", None)
-    name = getattr(args[0], "key", None) if args else None
-    if not calls or pool is None or name is None:
-        wrapped(*args, **kwargs)
-        return
+    message = args[0]
+    if not calls or pool is None or message.type != "log_other":
+        return wrapped(*args, **kwargs)
     pending = _others.setdefault(instance, {})
-    before = pending.get(name)
+    before = pending.get(message.key)
 
     def send() -> None:
         if before is not None:
@@ -122,10 +121,11 @@ def send_beside(wrapped: Wrapped, instance: OnlineMessageHandler, args: Argument
         wrapped(*args, **kwargs)
 
     try:
-        pending[name] = pool.submit(send)
+        pending[message.key] = pool.submit(send)
     except RuntimeError:
         # The pool is closed: the experiment is about to end.
         send()
+    return None
 
 
 def wait_for_others(online: OnlineStreamer | None, deadline: Callable[[], float]) -> None:
