@@ -1,4 +1,4 @@
-"""What a decorated function and a decorated task are to type checkers, and what a call of one finds around it."""
+"""The types of a decorated function and a decorated task, and what a call of one finds around it."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Text that others have made, a server or an exception, as text that can be shown: printable, and of bounded length.
+"""Text of a server or an exception, made fit to be shown: printable, and not too long.
 
-An exception can be of any make: its `__str__` can raise or exit, its class can lie about its name, its properties can
-go on for ever. So what is read here is what Python itself keeps of every exception, past whatever its class has put in
-front of it. Only its message is its own doing.
+An exception can be of any make. Its `__str__` can raise or exit, its class can lie about its name, and its properties
+can go on for ever. So only what Python itself keeps of every exception is read here. The message alone comes from the
+exception's own code.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ _GROUPS: Any = getattr(builtins, "BaseExceptionGroup", None)
 
 
 def printable(text: object, *, lines: bool = False) -> str:
-    r"""A text in which everything that a terminal would act on is spelled out: ``\x1b`` for an escape character.
+    r"""Spell out everything in a text that a terminal would act on: ``\x1b`` for an escape character.
 
     Args:
-        text: The text. What is no text becomes one.
+        text: The text, or anything else, which becomes a text.
         lines: Whether line breaks and tabs may stay.
     """
     told = text if type(text) is str else _in_words(text)
     if told.isprintable():
         return told
-    # A blank that is not the ordinary one is not "printable", and does no harm.
+    # Python calls an unusual blank not "printable". It does no harm.
     return "".join(c if c.isprintable() or _is_blank(c, lines) else _spelled_out(c) for c in told)
 
 
@@ -74,11 +74,11 @@ class Description(NamedTuple):
 
 
 def described(error: BaseException, masked: Callable[[str], str] = str) -> Description:
-    """An exception in words, whatever its make. This raises nothing, and comes to an end.
+    """Describe an exception, whatever its make. This raises nothing, and comes to an end.
 
     Args:
         error: The exception.
-        masked: Masks what must not be shown. It is asked before anything is cut off, so that no half of a secret stays.
+        masked: Masks what must not be shown. It comes before any cut, because half a secret could stay otherwise.
 
     Returns:
         Its type, message and traceback, printable and of bounded length.
@@ -96,7 +96,7 @@ def described(error: BaseException, masked: Callable[[str], str] = str) -> Descr
 
 
 def is_exception(value: object) -> bool:
-    """Whether something is an exception, by its real class: `isinstance` asks the object too, which can raise."""
+    """Whether something is an exception, by its real class. `isinstance` would ask the object too, which can raise."""
     return issubclass(type(value), BaseException)
 
 
@@ -170,7 +170,7 @@ def _blocks(error: BaseException, masked: Callable[[str], str], room: Iterator[i
 
 
 def _chain(error: BaseException, room: Iterator[int]) -> list[tuple[BaseException, str]]:
-    """An exception and those that it came from, newest first, each with what is to be said below it."""
+    """An exception and those that it came from, newest first. Each has the text that stands below it."""
     chain: list[tuple[BaseException, str]] = []
     seen: set[int] = set()
     current, relation = error, ""

@@ -1,4 +1,4 @@
-"""Names that more than one place must agree on: link types, config keys, Others, and how a run ended."""
+"""Names on which several places must agree: link types, config keys, Others, and how a run ended."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def rank_of(environ: Mapping[str, str]) -> Rank | None:
 
 
 def shared_key(environ: Mapping[str, str]) -> str:
-    """An experiment key that the ranks of one local run agree on without asking each other.
+    """An experiment key on which the ranks of one local run agree without asking each other.
 
     They are processes of one parent, and meet at one address.
     """
@@ -45,7 +45,7 @@ def shared_key(environ: Mapping[str, str]) -> str:
 
 
 def run_of(environ: Mapping[str, str], attempt: str | None) -> str:
-    """What the ranks of one run have in common, on whatever machine, and those of another try have not.
+    """A text that all ranks of one run have in common, on every machine. Ranks of another try have another one.
 
     Args:
         environ: The environment of the process.

@@ -1,7 +1,6 @@
 """The SDK's offline archive: a zip with ``experiment.json``, ``messages.json`` (a JSON object a line) and asset files.
 
-An archive is read and copied here, and replaced only by a whole new one: what `comet_ml` has written is the only copy
-of a run.
+An archive is read and copied here. It is replaced only by a whole new one, because it is the only copy of a run.
 """
 
 from __future__ import annotations
@@ -199,7 +198,7 @@ def write_copy(
 
 
 def add_others(path: Path, others: Mapping[str, str]) -> None:
-    """Put Others into an archive that the SDK has written: of a run whose body ended its experiment, and failed then.
+    """Put Others into an archive that the SDK has written. The body ended its experiment, and failed after that.
 
     Args:
         path: The archive; replaced in one step.
@@ -246,7 +245,7 @@ def files_of(message: Message) -> list[str]:
 
 
 def _message(line: bytes) -> Message | None:
-    """A line as a message; None if it is none: the last one may be cut off."""
+    """A line as a message; None if it is none. The last line may be cut off."""
     try:
         text = line.decode().rstrip("\n")
         content = json.loads(text)
@@ -259,7 +258,7 @@ def _message(line: bytes) -> Message | None:
 
 
 def _is_file(name: str, names: frozenset[str]) -> bool:
-    """Whether it is a file of the archive. The SDK would send, and then delete, any file that a path leads to."""
+    """Whether it is a file of the archive. The SDK would send and then delete any file to which a path leads."""
     return name in names and Path(name).name == name
 
 

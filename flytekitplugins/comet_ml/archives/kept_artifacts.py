@@ -1,4 +1,4 @@
-"""Artifacts that an archive has as assets: which messages they are, and what these become in the artifact."""
+"""Artifacts that an archive has as assets: their messages, and what becomes of these in the artifact."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class ArchivedArtifact:
             **params,
             "fileName": self.logical_paths[asset_id],
             "artifactVersionId": version_id,
-            # Its own may be that of an asset in Comet already. The same one each time: nothing is doubled.
+            # Its own id may be taken by an asset in Comet. This one is the same each time, so that nothing is doubled.
             "assetId": hashlib.sha256(f"{self.id}/{asset_id}".encode()).hexdigest()[:32],
         }
 

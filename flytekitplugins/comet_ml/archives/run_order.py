@@ -1,4 +1,4 @@
-"""Where the run of an archive stands to the experiment that is in Comet already, and what follows from that.
+"""How the run of an archive stands to the experiment in Comet, and what follows from that.
 
 Retries, nodes and ranks can share an experiment. An archive that is sent late must not make an experiment look as if
 its latest run were an earlier one.
@@ -91,7 +91,7 @@ def state_after(where: Standing, status: object, stored_status: object, stored_s
 
 
 def names_that_stay(where: Standing, stored: Mapping[str, object], status: object) -> frozenset[str]:
-    """The names of Others that keep their value, because a run wrote them to which this one is no successor.
+    """The names of Others that keep their value, because this run does not come after the one that wrote them.
 
     Args:
         where: Where the archive's run stands.

@@ -1,8 +1,8 @@
 """URL templates for the Flyte console: what a platform's configuration has for each type of link.
 
 The control plane puts names in the place of `{{ .variable }}`, and can do nothing else. A direct template writes them
-one after the other, as the experiment's key is where that can be right; one for the resolver page hands all of them
-to the page, which computes the key as the pod does.
+one after the other, because the experiment's key is such a text for many nodes. A template for the resolver page hands
+all names to the page, and the page computes the key as the pod does.
 """
 
 from __future__ import annotations

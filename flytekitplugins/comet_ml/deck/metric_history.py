@@ -1,8 +1,8 @@
-"""The course of each metric, recorded in this process: what a plot needs, in bounded memory and without a request.
+"""The course of each metric for its plot, recorded in this process: in bounded memory and without a request.
 
-A metric can have a million points. They are kept in buckets of consecutive points, of which each remembers its lowest
-and its highest: when there are too many buckets, neighbours are merged, so that a bucket covers twice as many points.
-So no peak is lost, and minimum, maximum, first and last are exact.
+A metric can have a million points. They are kept in buckets of consecutive points, and a bucket remembers its lowest
+and its highest. If there are too many buckets, neighbours are merged, and a bucket covers twice as many points. So no
+peak is lost, and minimum, maximum, first and last are exact.
 """
 
 from __future__ import annotations

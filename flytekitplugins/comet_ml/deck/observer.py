@@ -1,4 +1,4 @@
-"""Follows a session's experiments for the Comet deck: what the page says is gathered here."""
+"""Follows a session's experiments, and gathers what the Comet deck says of them."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ class DeckObserver:
 
 
 def _status(experiment: Experiment, progress: Progress) -> Status:
-    """What was reported to Comet is what is shown; an experiment that the body ended itself was told nothing."""
+    """The page shows what Comet was told. An experiment that the body ended itself was told nothing."""
     if progress.status == "running":
         return "running"
     told = logged_values.logged_other(experiment, marked(progress.plan.mark, FLYTE_STATUS))

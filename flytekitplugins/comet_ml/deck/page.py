@@ -1,7 +1,7 @@
-"""The page about an experiment in the Flyte console: HTML that needs nothing else, from what is known of it.
+"""The page about an experiment in the Flyte console, as HTML that needs nothing else.
 
-Rendering is a pure function. Every text in the page is escaped, links are to http and https only, there is no script
-and no request, and the page has a size that no number of metrics or parameters exceeds.
+Rendering is a pure function. Every text in the page is escaped. Links lead to http and https only. There is no script
+and no request. The page keeps within its size, however many metrics or parameters there are.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
-"""From a function, or a flytekit task, to its tracked form: a real function, and the hooks by which flytekit sees it.
+"""A function's tracked form for flytekit: a real function, and the hooks by which flytekit sees it.
 
-flytekit reads a task's link from the decorator only if the decorated object is an instance of its `ClassDecorator`,
-and then only from the outermost one; an instance also breaks async tasks, tasks in `__main__` and notebooks. A real
-function has none of these troubles. Its link reaches the task template through `get_config`: flytekit copies a
-function's attributes onto the task (`functools.update_wrapper`), and the translator calls the task's `get_config`
-before it reads the task's secrets.
+flytekit has a `ClassDecorator`, whose instances say a task's link. It asks the outermost one alone, and an instance
+breaks async tasks, tasks in `__main__` and notebooks. A real function has none of these troubles. Its link reaches the
+task template through `get_config`. flytekit copies a function's attributes onto the task
+(`functools.update_wrapper`), and the translator calls the task's `get_config` before it reads the task's secrets.
 """
 
 from __future__ import annotations
@@ -141,7 +140,7 @@ class TemplateConfig:
     def config(self) -> dict[str, str]:
         """The config of the link, beside what other decorators of the task put into the template.
 
-        flytekit reads only the outermost decorator: this stands in for all of them, and so lists all link types.
+        flytekit reads only the outermost decorator. So this one speaks for all of them, and lists all link types.
         """
         own, link_types, merged = _config_of(self.link), [self.link.link_type], dict[str, str]()
         for _, config in self._others():

@@ -1,8 +1,8 @@
 """What the decorator adds to a task of Flyte 2: the link and the secret, by changing the task in place.
 
-`override` makes a copy, of which neither the task's environment nor a later `override` knows. A task that is made
-*of* a decorated function (the decorator stands below ``@env.task``, or flyte-migrate makes it) says nothing to the
-function: so every new task is looked at, by its `__post_init__`.
+`override` makes a copy, and neither the task's environment nor a later `override` knows the copy. A task can also be
+made *of* a decorated function: the decorator stands below ``@env.task``, or flyte-migrate makes the task. The function
+is not told of it. So every new task is looked at, by its `__post_init__`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """From any input to plain values: numbers, texts, bools and None, in dicts and lists of them.
 
-A task's input can be anything, and foreign code answers when one looks at it. So a walk is bounded, looks only at
-fields, items and members, follows no circle, consumes no iterator, and loses no more than the value that raises.
+A task's input can be anything, and a look at it can run foreign code. So the walk through it is bounded. It looks only
+at fields, items and members. It follows no circle, and consumes no iterator. If a value raises, only that one is lost.
 """
 
 from __future__ import annotations

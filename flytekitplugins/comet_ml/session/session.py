@@ -41,8 +41,8 @@ _starting = process_lock()
 class Session:
     """A context manager around the body of a tracked call, for ``with`` and ``async with``.
 
-    Entering logs in and starts the experiment, so that `comet_ml.get_running_experiment()` is it; leaving ends what
-    was opened meanwhile, and puts the process back as it was. An experiment that was running before is set aside:
+    Entering logs in and starts the experiment, and `comet_ml.get_running_experiment()` returns it. Leaving ends what
+    was opened meanwhile, and puts the process back as it was. An experiment that was running before is set aside: it is
     neither joined, nor written to, nor ended.
 
     Args:

@@ -1,11 +1,11 @@
-"""SIGTERM: what is to be done before the process dies by it, as it would without us.
+"""SIGTERM: something is done before the process dies by it, as it would without us.
 
 Kubernetes sends it when a pod is preempted, aborted or out of time, and SIGKILL when the grace period is over. Python
 runs a signal handler in the main thread, and only when that is back from whatever C code it is in. The wakeup
 descriptor (`signal.set_wakeup_fd`) is written to at once, so a thread that reads from it acts without waiting for the
 body. Only C code that holds the interpreter's lock keeps everybody waiting.
 
-SIGHUP, the end of a terminal, is the same to us if nobody handles it. Who handles it means something else by it.
+SIGHUP, the end of a terminal, is the same to us if nobody handles it. If somebody does, it means something else.
 """
 
 from __future__ import annotations
