@@ -78,6 +78,12 @@ CometState = Literal["running", "finished", "crashed"]
 """The state of an experiment, as `comet_ml.APIExperiment.set_state` takes it."""
 
 
+def known_status(status: object, otherwise: Status) -> Status:
+    """A status as an experiment's Other has it; another one if it is none of a run that has ended."""
+    ended: tuple[Status, ...] = ("failed", "terminated", "finished")
+    return next((each for each in ended if each == status), otherwise)
+
+
 def crashed(status: object) -> bool:
     """Whether a status, as an experiment's Other has it, is one that Comet shows as crashed."""
     return status in ("failed", "terminated")

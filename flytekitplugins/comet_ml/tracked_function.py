@@ -9,7 +9,7 @@ import functools
 import inspect
 import os
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 from .decorated import Function
@@ -64,6 +64,13 @@ def tracked_function(function: Function, tracking: Tracking) -> Function:
         wrapper = tracked
     _locate(wrapper, function)
     return wrapper
+
+
+def layers(function: object) -> Iterator[object]:
+    """A function and what it wraps, from the outermost in."""
+    while function is not None:
+        yield function
+        function = getattr(function, "__wrapped__", None)
 
 
 def source_file(function: Function) -> str | None:

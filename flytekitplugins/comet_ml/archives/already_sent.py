@@ -98,16 +98,15 @@ def undelivered(messages: Iterable[Message], delivered: Delivered) -> Iterator[M
 
 def _is_there(message: Message, delivered: Delivered) -> bool:
     payload = message.payload
-    if message.type in ("file_upload", "remote_file"):
-        return (payload.get("additional_params") or {}).get("assetId") in delivered.assets
+    if message.is_asset:
+        return message.asset.get("assetId") in delivered.assets
     if message.type == "html":
         html = payload.get("html")
         return bool(html) and str(html) in delivered.html
     if message.type == "log_other":
         return str(payload.get("key")) in delivered.others
     if message.type == "parameter_msg":
-        parameter = payload.get("param") or payload.get("params") or {}
-        names = names_on_server(str(parameter.get("paramName")), payload.get("context"))
+        names = names_on_server(str(message.parameter.get("paramName")), payload.get("context"))
         return any(name in delivered.parameters for name in names)
     return False
 

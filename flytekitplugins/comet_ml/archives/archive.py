@@ -46,6 +46,21 @@ class Message(NamedTuple):
     type: str
     payload: Mapping[str, Any]
 
+    @property
+    def is_asset(self) -> bool:
+        """Whether it is a file, in the archive or elsewhere."""
+        return self.type in ("file_upload", "remote_file")
+
+    @property
+    def asset(self) -> Mapping[str, Any]:
+        """What is said of an asset: ``assetId``, ``fileName``, ``type``..."""
+        return self.payload.get("additional_params") or {}
+
+    @property
+    def parameter(self) -> Mapping[str, Any]:
+        """Name and value of a parameter: ``paramName``, ``paramValue``."""
+        return self.payload.get("param") or self.payload.get("params") or {}
+
 
 @dataclass(frozen=True)
 class Archive:
@@ -96,8 +111,8 @@ class Archive:
             names = frozenset(content.namelist())
             with content.open(MESSAGES) as lines:
                 for line in lines:
-                    message = _message(line)
-                    if message is not None and all(_is_file(name, names) for name in files_of(message)):
+                    message = _message(line, names)
+                    if message is not None:
                         yield message
 
 
@@ -132,8 +147,8 @@ def read_archive(path: Path) -> Archive:
         with content.open(MESSAGES) as lines:
             for line in lines:
                 digest.update(line)
-                message = _message(line)
-                if message is None or not all(_is_file(name, names) for name in files_of(message)):
+                message = _message(line, names)
+                if message is None:
                     damaged += 1
                     continue
                 types.add(message.type)
@@ -244,8 +259,8 @@ def files_of(message: Message) -> list[str]:
     return [str(name) for name in files if name]
 
 
-def _message(line: bytes) -> Message | None:
-    """A line as a message; None if it is none. The last line may be cut off."""
+def _message(line: bytes, names: frozenset[str]) -> Message | None:
+    """A line as a message; None if it cannot be sent. The last line may be cut off, or a file be missing."""
     try:
         text = line.decode().rstrip("\n")
         content = json.loads(text)
@@ -254,7 +269,8 @@ def _message(line: bytes) -> Message | None:
             name_of_metric(message)
     except (ValueError, KeyError, TypeError):
         return None
-    return message if isinstance(message.payload, dict) else None
+    can_be_sent = isinstance(message.payload, dict) and all(_is_file(name, names) for name in files_of(message))
+    return message if can_be_sent else None
 
 
 def _is_file(name: str, names: frozenset[str]) -> bool:

@@ -20,7 +20,7 @@ from ..names import (
     FLYTE_EXECUTION,
     FLYTE_TASK,
     TRACEBACK,
-    Status,
+    known_status,
     mark_of,
     marked,
 )
@@ -97,7 +97,7 @@ def summarized(path: Path) -> Summary:
         workspace=archive.workspace or "",
         project_name=archive.project_name or "",
         url="",
-        status=_status(archive.status),
+        status=known_status(archive.status, "finished"),
         offline=True,
         error=": ".join(filter(None, (other(FLYTE_ERROR_TYPE), other(FLYTE_ERROR_MESSAGE)))) or None,
         traceback=content.traceback(marked(mark, TRACEBACK)) or None,
@@ -133,12 +133,11 @@ class _Content:
         if message.type == "metric_msg":
             self._add_metric(message)
         elif message.type == "parameter_msg":
-            parameter = payload.get("param") or payload.get("params") or {}
-            name = str(parameter.get("paramName"))
+            name = str(message.parameter.get("paramName"))
             if not is_bookkeeping(name):
                 shown = names_on_server(name, payload.get("context"))[0]
-                self.parameters[shown] = str(parameter.get("paramValue"))
-        elif message.type in ("file_upload", "remote_file"):
+                self.parameters[shown] = str(message.parameter.get("paramValue"))
+        elif message.is_asset:
             self.assets.append(self._asset(message))
 
     def _add_metric(self, message: Message) -> None:
@@ -155,7 +154,7 @@ class _Content:
 
     def _asset(self, message: Message) -> Asset:
         payload = message.payload
-        given: Mapping[str, object] = payload.get("additional_params") or {}
+        given = message.asset
         kind = str(given.get("type") or payload.get("upload_type") or "asset")
         if message.type == "remote_file":
             return Asset(str(payload.get("remote_uri")), kind, None)
@@ -178,12 +177,6 @@ class _Content:
         courses = self._history.courses()
         known = {course.name for course in courses}
         return courses + [course for name, course in self._texts.items() if name not in known]
-
-
-def _status(status: str | None) -> Status:
-    """An archive says only of a run that went wrong how it ended."""
-    known: dict[str | None, Status] = {"failed": "failed", "terminated": "terminated"}
-    return known.get(status, "finished")
 
 
 def _seconds(milliseconds: object) -> float | None:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from ..foreign_text import described
 from ..link import CometLink
-from ..names import FLYTE_ATTEMPT, FLYTE_EXECUTION, FLYTE_STATUS, FLYTE_TASK, Status, marked
+from ..names import FLYTE_ATTEMPT, FLYTE_EXECUTION, FLYTE_STATUS, FLYTE_TASK, Status, known_status, marked
 from ..sdk import logged_values
 from ..sdk.experiments import is_offline
 from ..sdk.protocols import Experiment
@@ -129,8 +129,7 @@ def _status(experiment: Experiment, progress: Progress) -> Status:
     if progress.status == "running":
         return "running"
     told = logged_values.logged_other(experiment, marked(progress.plan.mark, FLYTE_STATUS))
-    known: dict[str | None, Status] = {"failed": "failed", "terminated": "terminated", "finished": "finished"}
-    return known.get(told, progress.status)
+    return known_status(told, progress.status)
 
 
 def _parameters(experiment: Experiment) -> dict[str, str]:

@@ -25,7 +25,7 @@ from ..log import logger
 from ..names import LINK_TYPE_KEY
 from ..options import Options
 from ..pickled_secret import warn_of_a_key
-from ..tracked_function import Tracking
+from ..tracked_function import Tracking, layers
 from ..tracked_function import tracked_function as tracked
 from .tasks import Task, introduce_tasks, maps_over, request_secret
 
@@ -64,12 +64,7 @@ class _Attributes(dict[str, object]):
 
 def class_decorators(function: object) -> list[ClassDecorator]:
     """Flytekit's own kind of decorators on a function, from the outermost in."""
-    found: list[ClassDecorator] = []
-    while function is not None:
-        if isinstance(function, ClassDecorator):
-            found.append(function)
-        function = getattr(function, "__wrapped__", None)
-    return found
+    return [each for each in layers(function) if isinstance(each, ClassDecorator)]
 
 
 class TemplateConfig:
