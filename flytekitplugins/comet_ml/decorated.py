@@ -58,6 +58,26 @@ TaskT = TypeVar("TaskT", bound=_FunctionTask)
 
 
 @dataclass(frozen=True)
+class FunctionCall:
+    """A call of a decorated function.
+
+    Attributes:
+        function: The function.
+        args: Its arguments.
+        kwargs: Its arguments by name.
+    """
+
+    function: Function
+    args: tuple[object, ...]
+    kwargs: Mapping[str, object]
+
+    @property
+    def name(self) -> str:
+        """The function's name, with its module."""
+        return f"{self.function.__module__}.{self.function.__name__}"
+
+
+@dataclass(frozen=True)
 class Surroundings:
     """What a call of a decorated function finds around it.
 
@@ -72,22 +92,7 @@ class Surroundings:
     comet_ml: Any
     environ: MutableMapping[str, str]
     context_manager: Any = None
-    plan_of_action: PlanOfAction | None = None
-
-
-class PlanOfAction(Protocol):
-    """Gives the plan of a call in an action of Flyte 2."""
-
-    def __call__(
-        self,
-        action_task: ActionTask,
-        function: Function,
-        args: tuple[object, ...],
-        kwargs: Mapping[str, object],
-        environ: MutableMapping[str, str],
-        /,
-    ) -> SessionPlan:
-        """The plan of a call with these arguments."""
+    plan_of_action: Callable[[ActionTask, FunctionCall, MutableMapping[str, str]], SessionPlan] | None = None
 
 
 ACTION_TASK = "comet_ml_action_task"

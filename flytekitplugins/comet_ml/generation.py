@@ -5,14 +5,16 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from .decorated import PlanOfAction, Surroundings
+    from .decorated import ActionTask, FunctionCall, Surroundings
     from .options import Options
+    from .session.plan import SessionPlan
 
     Decorate: TypeAlias = Callable[[Options, object, Callable[[], Surroundings]], object]
+    PlanOfAction: TypeAlias = Callable[[ActionTask, FunctionCall, MutableMapping[str, str]], SessionPlan]
 
 _FLYTE_1, _FLYTE_2 = "flytekit", "flyte"
 

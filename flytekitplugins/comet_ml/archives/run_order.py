@@ -9,16 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from ..names import (
-    FLYTE_ATTEMPT,
-    FLYTE_EXECUTION,
-    FLYTE_NODE,
-    FLYTE_STATUS,
-    FLYTE_TASK,
-    CometState,
-    crashed,
-    unmarked,
-)
+from .. import names
+from ..names import CometState, crashed, unmarked
 
 Standing = Literal["new", "same", "later", "earlier", "beside"]
 """There is no such experiment yet; or the archive's run is the one that wrote to it last (or nobody can tell), a later
@@ -46,7 +38,7 @@ def others_failed(others: Mapping[str, object], mark: str | None) -> bool:
         mark: The mark of the node that does not count.
     """
     return mark is not None and any(
-        name.endswith(f"/{FLYTE_STATUS}") and not name.startswith(f"{mark}/") and crashed(value)
+        name.endswith(f"/{names.FLYTE_STATUS}") and not name.startswith(f"{mark}/") and crashed(value)
         for name, value in others.items()
     )
 
@@ -60,12 +52,13 @@ def standing(archived: Mapping[str, object], stored: Mapping[str, object] | None
     """
     if stored is None:
         return "new"
-    if not archived.get(FLYTE_NODE) or archived[FLYTE_NODE] == stored.get(FLYTE_NODE, archived[FLYTE_NODE]):
+    node = archived.get(names.FLYTE_NODE)
+    if not node or node == stored.get(names.FLYTE_NODE, node):
         return "same"
-    if any(archived.get(name) != stored.get(name) for name in (FLYTE_EXECUTION, FLYTE_TASK)):
+    if any(archived.get(name) != stored.get(name) for name in (names.FLYTE_EXECUTION, names.FLYTE_TASK)):
         return "beside"
     try:
-        difference = int(str(archived[FLYTE_ATTEMPT])) - int(str(stored[FLYTE_ATTEMPT]))
+        difference = int(str(archived[names.FLYTE_ATTEMPT])) - int(str(stored[names.FLYTE_ATTEMPT]))
     except (KeyError, ValueError):
         return "beside"
     return "later" if difference > 0 else "earlier" if difference < 0 else "beside"
@@ -101,5 +94,5 @@ def names_that_stay(where: Standing, stored: Mapping[str, object], status: objec
     if where == "earlier" or (where == "beside" and not crashed(status)):
         return frozenset(stored)
     if where == "beside":
-        return frozenset(name for name in stored if not name.startswith((FLYTE_STATUS, "flyte_error_")))
+        return frozenset(name for name in stored if not name.startswith((names.FLYTE_STATUS, "flyte_error_")))
     return frozenset()

@@ -7,23 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .. import names
 from ..archives.already_sent import names_on_server
 from ..archives.archive import Archive, Message, files_of, name_of_metric, read_archive
 from ..archives.run_order import of_one_node
 from ..deck.metric_history import MetricCourse, MetricHistory
 from ..deck.page import DeckContent
 from ..errors import ArchiveError
-from ..names import (
-    FLYTE_ATTEMPT,
-    FLYTE_ERROR_MESSAGE,
-    FLYTE_ERROR_TYPE,
-    FLYTE_EXECUTION,
-    FLYTE_TASK,
-    TRACEBACK,
-    known_status,
-    mark_of,
-    marked,
-)
+from ..names import known_status, mark_of, marked
 from ..sdk.logged_values import is_bookkeeping, is_of_the_system
 
 _END_OF_TIME = 253_402_300_800_000
@@ -99,14 +90,14 @@ def summarized(path: Path) -> Summary:
         url="",
         status=known_status(archive.status, "finished"),
         offline=True,
-        error=": ".join(filter(None, (other(FLYTE_ERROR_TYPE), other(FLYTE_ERROR_MESSAGE)))) or None,
-        traceback=content.traceback(marked(mark, TRACEBACK)) or None,
+        error=": ".join(filter(None, (other(names.FLYTE_ERROR_TYPE), other(names.FLYTE_ERROR_MESSAGE)))) or None,
+        traceback=content.traceback(marked(mark, names.TRACEBACK)) or None,
         started=start,
         duration=max(0.0, stop - start) if start is not None and stop is not None else None,
         tags=sorted(map(str, tags)) if isinstance(tags, list) else [],
-        task=other(FLYTE_TASK),
-        execution=other(FLYTE_EXECUTION),
-        attempt=other(FLYTE_ATTEMPT),
+        task=other(names.FLYTE_TASK),
+        execution=other(names.FLYTE_EXECUTION),
+        attempt=other(names.FLYTE_ATTEMPT),
         parameters=content.parameters,
         metrics=content.metrics(),
     )
@@ -161,7 +152,7 @@ class _Content:
         name = str(given.get("fileName") or kind)
         files = files_of(message)
         sizes = [self._sizes.get(file) for file in files]
-        if name.endswith(TRACEBACK) and files and sizes[0] is not None:
+        if name.endswith(names.TRACEBACK) and files and sizes[0] is not None:
             self._tracebacks[name] = files[0]
         return Asset(kind if name == "auto-generated-in-the-backend" else name, kind, sizes[0] if sizes else None)
 
