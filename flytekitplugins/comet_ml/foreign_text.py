@@ -89,9 +89,9 @@ def described(error: BaseException, masked: Callable[[str], str] = str) -> Descr
     except BaseException as problem:  # the source lines come from whatever loader a module has
         text = f"(no traceback: to make it raised {_class_name(problem)})\n{name}: {message}\n"
     return Description(
-        printable(_shortened(name, MESSAGE_LENGTH)),
-        printable(_shortened(message, MESSAGE_LENGTH), lines=True),
-        printable(_shortened(text, TRACEBACK_LENGTH), lines=True),
+        printable(name[:MESSAGE_LENGTH]),
+        printable(message[:MESSAGE_LENGTH], lines=True),
+        printable(text[:TRACEBACK_LENGTH], lines=True),
     )
 
 
@@ -143,10 +143,6 @@ def _class_name(value: object, *, qualified: bool = False) -> str:
     return f"{module}.{name}" if type(module) is str and module not in ("builtins", "__main__") else str(name)
 
 
-def _shortened(text: str, length: int) -> str:
-    return text if len(text) <= length else text[:length]
-
-
 # The traceback. Python's own `traceback` follows the class's properties, which need not come to an end.
 
 
@@ -156,7 +152,7 @@ def _blocks(error: BaseException, masked: Callable[[str], str], room: Iterator[i
         if frames:
             yield "Traceback (most recent call last):\n"
             yield from frames
-        message = _shortened(masked(_in_words(each)), _MESSAGE_IN_TRACEBACK)
+        message = masked(_in_words(each))[:_MESSAGE_IN_TRACEBACK]
         yield (
             f"{_class_name(each, qualified=True)}: {message}\n" if message else f"{_class_name(each, qualified=True)}\n"
         )
@@ -199,4 +195,4 @@ def _frames(frames: TracebackType | None) -> list[str]:
 def _notes(error: BaseException, masked: Callable[[str], str]) -> Iterator[str]:
     notes = _OF_EXCEPTIONS["__dict__"].__get__(error).get("__notes__")
     for note in notes[:_NOTES] if type(notes) in (list, tuple) else ():
-        yield _shortened(masked(_in_words(note)), _MESSAGE_IN_TRACEBACK) + "\n"
+        yield masked(_in_words(note))[:_MESSAGE_IN_TRACEBACK] + "\n"

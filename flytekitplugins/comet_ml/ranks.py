@@ -40,8 +40,7 @@ def shared_key(environ: Mapping[str, str]) -> str:
     They are processes of one parent, and meet at one address.
     """
     names = ("MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_RUN_ID", "OMPI_MCA_ess_base_jobid")
-    meeting = [os.getppid(), *(environ.get(name) for name in names)]
-    return hashlib.sha256(json.dumps(meeting).encode()).hexdigest()[:40]
+    return _digest(os.getppid(), *map(environ.get, names))[:40]
 
 
 def run_of(environ: Mapping[str, str], attempt: str | None) -> str:
@@ -55,8 +54,11 @@ def run_of(environ: Mapping[str, str], attempt: str | None) -> str:
     names = ("MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT")
     # Flyte 2 restarts all pods of a clustered task within one attempt.
     restarts = ("JOBSET_RESTART_ATTEMPT", "OMPI_MCA_ess_base_jobid")
-    meeting = [attempt, *(environ.get(name) for name in (*names, *restarts))]
-    return hashlib.sha256(json.dumps(meeting).encode()).hexdigest()[:8]
+    return _digest(attempt, *map(environ.get, names + restarts))[:8]
+
+
+def _digest(*values: object) -> str:
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()
 
 
 def _tensorflow_rank(text: str) -> Rank | None:
