@@ -135,4 +135,4 @@ _FAULTS: tuple[tuple[Callable[[str], object], Callable[[str], str]], ...] = (
         lambda key: "the address of a server behind its * cannot be read; it may be cut off",
     ),
 )
-"""What makes a text no key, and how it is said; the first that is true is said."""
+"""What makes a text no key, and how it is said. The first that is true is said."""

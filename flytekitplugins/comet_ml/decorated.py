@@ -24,7 +24,7 @@ class TrackedFunction(Protocol[P, R_co]):
         __name__: The function's name.
         __wrapped__: The function itself: a call of it is not tracked.
         secret: The decorator's secret.
-        LINK_TYPE_KEY: Name of the link type in the task template's config; the other names are those of its values.
+        LINK_TYPE_KEY: Name of the link type in the task template's config. The other names are those of its values.
     """
 
     __name__: str
@@ -47,7 +47,7 @@ class TrackedFunction(Protocol[P, R_co]):
 
 
 class _FunctionTask(Protocol):
-    # Told from a function by these; not flytekit's class, which is Any for type checkers that want a py.typed.
+    # A task is told from a function by these. flytekit's class is Any for type checkers that want a py.typed.
     @property
     def task_function(self) -> Callable[..., object]: ...
     @property

@@ -45,7 +45,7 @@ class CometLink:
     def config(self) -> dict[str, str]:
         """What goes into the task template's config: strings only, ready to stand in a URL.
 
-        Templates have no functions, so names are quoted here; the suffix is made from the names as they are.
+        Templates have no functions, so names are quoted here. The suffix is made from the names as they are.
         """
         config = {
             names.LINK_TYPE_KEY: self.link_type,

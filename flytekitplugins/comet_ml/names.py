@@ -64,7 +64,7 @@ FLYTE_FAILED_RANK = "flyte_failed_rank"
 FLYTE_ARCHIVE_PREFIX = "flyte_archive_"
 """Before a digest: the archive with that digest was sent to the experiment."""
 FLYTE_ARTIFACT_PREFIX = "flyte_artifact_"
-"""Before an id: the artifact that the run logged offline under that id was made; its name, version, and Comet's id."""
+"""Before the id of an artifact that a run logged offline: it was made. Its value is name, version, and Comet's id."""
 
 TRACEBACK = "traceback.txt"
 """Name of the asset with the traceback of a task that failed."""

@@ -64,7 +64,7 @@ def _digest(*values: object) -> str:
 def _tensorflow_rank(text: str) -> Rank | None:
     """The rank by `TF_CONFIG`: ``{"cluster": {type: [address, ...]}, "task": {"type": ..., "index": ...}}``.
 
-    The chief (or master) is primary; without one, the first worker.
+    The chief (or master) is primary, or the first worker if there is none.
     """
     try:
         config = json.loads(text)

@@ -73,7 +73,7 @@ class Archive:
         metrics: How many values each metric has, by name and context (``train``, ``validate``... or None).
         types: The types of its messages.
         damaged: How many messages cannot be sent: lines that are no JSON, and assets without their file.
-        digest: What tells this archive from every other, wherever it was copied to.
+        digest: What tells this archive from every other, and is the same for its copies.
     """
 
     path: Path
@@ -190,7 +190,7 @@ def write_copy(
         ArchiveError: If the archive turns out to be damaged.
     """
     metadata = {**archive.metadata, "resume_strategy": resume_strategy}
-    # Without it, the SDK creates an experiment whatever the strategy.
+    # Without it, the SDK creates an experiment under every strategy.
     metadata["user_provided_experiment_key"] = True
     if stop_time is not None:
         metadata["stop_time"] = stop_time

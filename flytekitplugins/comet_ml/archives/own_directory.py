@@ -36,7 +36,7 @@ class OwnDirectory:
 
     Args:
         path: Where it is.
-        made: Directories that were made for it, which go with it if nothing else is in them; the outermost last.
+        made: Directories that were made for it, the outermost last. They go with it if nothing else is in them.
 
     Attributes:
         path: Where it is.
@@ -59,7 +59,7 @@ class OwnDirectory:
         """Remove it.
 
         Args:
-            keep: Leave the files in it, such as an archive that could not be stored; only its directories go.
+            keep: Leave the files in it, such as an archive that could not be stored. Only its directories go.
         """
         if self._lock is not None:
             self._lock.close()

@@ -32,8 +32,8 @@ def rescue(
         patience: How many seconds the SDK has to write what it has been given.
 
     Returns:
-        The archive; None if there is nothing to write: the SDK has ended the experiment after all, nothing was logged,
-        or this SDK keeps nothing on disk.
+        The archive. None if there is nothing to write, because the SDK has ended the experiment after all, because
+        nothing was logged, or because this SDK keeps nothing on disk.
 
     Raises:
         OSError: If the archive cannot be written.

@@ -13,8 +13,13 @@ from .. import names
 from ..names import CometState, crashed, unmarked
 
 Standing = Literal["new", "same", "later", "earlier", "beside"]
-"""There is no such experiment yet; or the archive's run is the one that wrote to it last (or nobody can tell), a later
-attempt than that one, an earlier attempt, or the run of another node."""
+"""What the archive's run is to the experiment:
+
+- ``new``: there is no such experiment yet;
+- ``same``: the run wrote to it last, or nobody can tell;
+- ``later``, ``earlier``: another attempt wrote to it last, and the run comes after that one, or before it;
+- ``beside``: it is the run of another node.
+"""
 
 
 def of_one_node(others: Mapping[str, object], mark: str | None) -> dict[str, object]:

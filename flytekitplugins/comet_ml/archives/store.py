@@ -85,7 +85,7 @@ class OfflineArchives:
     Attributes:
         kept: Where they are in the end: addresses of what was stored, and paths of what could not be.
         host: Address of the Comet service that they belong to; None if it need not be named.
-        announces: Whether to say where an archive stays that is not stored elsewhere; False where that was said.
+        announces: Whether to say where an archive stays, if it is not stored elsewhere. False if that was said.
     """
 
     def __init__(self, store: Store | None) -> None:

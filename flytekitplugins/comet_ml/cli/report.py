@@ -47,7 +47,7 @@ class Report:
         notes: What one should know.
         secret: Which secret it asks for.
         server: The server that its pods talk to.
-        generation: The generation of Flyte that it is a task of; in Flyte 2 there are no nodes.
+        generation: The generation of Flyte that it is a task of. In Flyte 2 there are no nodes.
     """
 
     name: str

@@ -32,7 +32,7 @@ class Asset:
     """A file, or what the SDK sends as one.
 
     Attributes:
-        name: Its name; of a remote one its address.
+        name: Its name, or the address of a remote one.
         kind: What it is to Comet: ``asset``, ``source_code``, ``confusion-matrix``...
         size: Its bytes; None if it is not in the archive.
     """
@@ -48,7 +48,7 @@ class Summary:
 
     Attributes:
         archive: The archive.
-        content: What a page says of it. The address of the experiment is not in it, since a server has to be known.
+        content: What a page says of it. The experiment's address is empty, because it depends on the server.
         others: Values of Others by name.
         assets: Its assets.
     """

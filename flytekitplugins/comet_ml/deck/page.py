@@ -22,7 +22,7 @@ from .metrics_section import metrics_section
 from .numbers import span
 
 MAX_BYTES = 1_800_000
-"""Size of the page in bytes; flytekit's own part of the deck comes on top."""
+"""Size of the page in bytes. flytekit adds its own part of the deck."""
 
 _MAX_EARLIER = 10
 _MAX_TAGS = 30
@@ -56,7 +56,7 @@ class DeckContent:
         name: Name of the experiment.
         workspace: Comet workspace.
         project_name: Comet project.
-        url: The experiment's address in Comet; of an offline one, after its upload.
+        url: The experiment's address in Comet. An offline one is there after its upload.
         status: How its task goes or went.
         offline: Whether it is written to an archive.
         archive: Where the archive is, once that is known.

@@ -31,7 +31,7 @@ def deck_observer(context: FlyteContext, template: TemplateConfig) -> DeckObserv
         None for a task without decks.
     """
     parameters = context.user_space_params
-    # There since `Deck.publish`; before, the context says nothing.
+    # The context says so from the flytekit on that has `Deck.publish`.
     says = isinstance(parameters, ExecutionParameters) and hasattr(type(parameters), "enable_deck")
     if says and parameters.enable_deck:
         return DeckObserver(_Deck(context, template, publishes=True)) if template.decks is not False else None

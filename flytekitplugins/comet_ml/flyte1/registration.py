@@ -192,7 +192,7 @@ def _config_of(link: CometLink) -> dict[str, str]:
 def _watch_eager_tasks() -> None:
     """Let `@eager` above the decorator have its link: alone of flytekit's tasks, it takes over no attributes."""
     eager: Any = getattr(python_function_task, "EagerAsyncPythonFunctionTask", None)
-    # There since flytekit 1.14; a class of its own since then, on which nobody has a get_config.
+    # It is there from flytekit 1.14 on. Its get_config is that of its base class.
     if eager is None or "get_config" in vars(eager):
         return
 

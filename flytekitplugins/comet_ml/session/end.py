@@ -20,14 +20,7 @@ from ..sdk.experiments import archives_of, is_offline, is_resumed, stop_heartbea
 from ..sdk.patience import hurry
 from ..sdk.protocols import Experiment
 from ..sdk.running_experiment import is_of_another_call
-from ..sdk.sending import (
-    await_connection,
-    deliver_within,
-    end_within,
-    forget_exit_hook,
-    is_connected,
-    run_within,
-)
+from ..sdk.sending import await_connection, deliver_within, end_within, forget_exit_hook, is_connected, run_within
 from ..sdk.temporary_files import tell_if_gone
 from .life_cycle import Deadline, LifeCycle, Outcome
 from .outcome import Report

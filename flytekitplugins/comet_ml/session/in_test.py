@@ -11,7 +11,7 @@ from .plan import SessionPlan
 from .server import URL_OVERRIDE, server_settings
 
 _SIGNS = ("PYTEST_CURRENT_TEST", "PYTEST_VERSION")
-"""What pytest sets: the first for each test, the second, since 8.2, for the whole run."""
+"""What pytest sets. The first is for each test, and the second, from 8.2 on, for the whole run."""
 
 
 def would_send_unasked(sdk: CometSDK, plan: SessionPlan, environ: Mapping[str, str]) -> bool:
@@ -21,7 +21,7 @@ def would_send_unasked(sdk: CometSDK, plan: SessionPlan, environ: Mapping[str, s
     if the server is on this machine, because it is the test's own.
 
     Args:
-        sdk: The SDK; what a test has put in its place sends nothing.
+        sdk: The SDK. What a test has put in its place sends nothing.
         plan: What the session is to do.
         environ: The environment of the process.
     """

@@ -64,7 +64,7 @@ def uninterrupted(
         if interrupt.received:
             _go_on(previous)
     if interrupt.left is not None:
-        # The block has not come to its end, whatever that handler does.
+        # The block has not come to its end, even if that handler did nothing.
         raise KeyboardInterrupt
 
 

@@ -61,7 +61,7 @@ class Report(Part):
         if outcome.error is not None:
             others[names.FLYTE_ERROR_TYPE], others[names.FLYTE_ERROR_MESSAGE], _ = described(outcome.error, self._told)
         elif resumed and self._plan.run is None:
-            # Of ranks, `flyte_failed_rank` names the run; another one may be failing at this moment.
+            # For ranks, `flyte_failed_rank` names the run. Another rank may be failing at this moment.
             others |= {names.FLYTE_ERROR_TYPE: _NONE, names.FLYTE_ERROR_MESSAGE: _NONE}
         if outcome.crashed and self._plan.run is not None and not self._plan.primary:
             others[names.FLYTE_FAILED_RANK] = f"{self._plan.rank} (run {self._plan.run})"

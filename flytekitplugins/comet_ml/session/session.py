@@ -92,7 +92,7 @@ class Session:
         with uninterrupted(SECONDS_TO_ACT, self._terminate) as self._interrupt:
             scrub(error, self._log_filter.secrets)
             if os.getpid() != self._process:
-                # A child that the body has forked leaves it, by sys.exit() perhaps; the experiment is its parent's.
+                # A child that the body has forked leaves it, perhaps by sys.exit(). The experiment is its parent's.
                 return
             explained = self._termination.explains(error, self._interrupt.handler)
             self._outcome = outcome_of(error) if not explained else Outcome("terminated")
@@ -162,7 +162,7 @@ class Session:
         call.closed = self.mode == "disabled"
         call.on_made = self._made
         call.first_arguments = {n: value for n, value in plan.config_arguments().items() if n != "disabled"}
-        # The SDK logs these to every experiment that is created, in whatever process, if it logs the environment.
+        # If the SDK logs the environment, it logs these to every experiment that is created, in every process.
         self._layer.set({f"COMET_LOG_OTHER_{name.upper()}": value for name, value in plan.others.items()})
         key = str(self.experiment.get_key()) if self.experiment is not None else plan.experiment_key
         if self.mode == "disabled":

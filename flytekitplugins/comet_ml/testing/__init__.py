@@ -21,7 +21,7 @@ __all__ = ["Comet", "Experiment", "Metric"]
 try:
     import pytest
 except ImportError:
-    # An image for tasks need not have pytest; then there is nothing here.
+    # An image for tasks need not have pytest. There is nothing here then.
     pass
 else:
 
