@@ -57,7 +57,8 @@ class _FunctionTask(Protocol):
 TaskT = TypeVar("TaskT", bound=_FunctionTask)
 
 
-@dataclass(frozen=True)
+# Arguments can be secrets: no repr shows them.
+@dataclass(frozen=True, repr=False)
 class FunctionCall:
     """A call of a decorated function.
 

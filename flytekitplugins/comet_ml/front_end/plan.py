@@ -22,7 +22,8 @@ from ..tracked_function import source_file
 from .identity import BaseIdentity
 
 
-@dataclass(frozen=True, kw_only=True)
+# What the functions hold can be the API key: no repr shows it.
+@dataclass(frozen=True, kw_only=True, repr=False)
 class FlyteSide:
     """What one generation of Flyte has to say about a call.
 
