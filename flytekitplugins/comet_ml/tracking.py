@@ -136,8 +136,24 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
         resolver: str | None = None,
         **login_kwargs: Any,
     ) -> None:
-        # Each parameter is the option of the same name.
-        self.options = Options(**{name: value for name, value in locals().items() if name != "self"})
+        self.options = Options(
+            project_name=project_name,
+            workspace=workspace,
+            secret=secret,
+            experiment_key=experiment_key,
+            host=host,
+            start=start,
+            log_inputs=log_inputs,
+            log_outputs=log_outputs,
+            experiment_config=experiment_config,
+            ranks=ranks,
+            on_unavailable=on_unavailable,
+            end_timeout=end_timeout,
+            grace_period=grace_period,
+            scope=scope,
+            resolver=resolver,
+            login_kwargs=login_kwargs,
+        )
 
     def __getattr__(self, name: str) -> Any:
         """The options under their own names, as on the earlier plugin's decorator."""
