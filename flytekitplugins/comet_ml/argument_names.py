@@ -1,4 +1,4 @@
-"""The names of arguments: what to say of one that is missing, or that there is not."""
+"""What to say of an argument that is missing, and of one that does not exist."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ P = ParamSpec("P")
 
 
 def did_you_mean(name: object, candidates: Iterable[str]) -> str:
-    """The question whether the nearest of some names was meant; empty where none is near."""
+    """Ask whether the nearest of some names was meant. The text is empty if none is near."""
     near = difflib.get_close_matches(str(name), sorted(candidates), n=1)
     return f" Did you mean `{near[0]}`?" if near else ""
 
 
 def explained(init: Callable[P, None]) -> Callable[P, None]:
-    """Decorate an ``__init__`` so that missing arguments are named with the remedy, and a bare decorator is noticed."""
+    """Make an ``__init__`` name missing arguments with the remedy, and notice a decorator without arguments."""
     parameters = list(inspect.signature(init).parameters.values())[1:]
     required = [p.name for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
 

@@ -22,13 +22,13 @@ _SHORTEST_SECRET = 8
 
 _ASSIGNMENT = re.compile(r"(export\s+)?\w*api_?key\w*\s*[=:]", re.IGNORECASE)
 _SECTION = re.compile(r"^\s*\[\w+\]\s*$", re.MULTILINE)
-# What quotes, brackets and the syntax of shells and files leave in a text. Comet's keys are letters and digits; other
-# signs may be in what tests and proxies take for one.
+# Signs that quotes, brackets, shells and files leave in a text. Comet's keys are letters and digits. Tests and proxies
+# may have other signs in theirs.
 _NOT_IN_A_KEY = frozenset("\"'`\\=#$,;<>()[]{}")
 
 
 def checked_api_key(value: object, source: str) -> str:
-    r"""An API key, or the error that says why a value can be none: before any request has it in a header.
+    r"""An API key, or the error that says why a value is none. No request has had it in a header yet.
 
     A key is printable ASCII without blanks, quotes, brackets and the signs ``\ = # $ , ;``. It can have its server
     behind it: ``KEY*<base64 of JSON with baseUrl>`` (Comet).
@@ -135,4 +135,4 @@ _FAULTS: tuple[tuple[Callable[[str], object], Callable[[str], str]], ...] = (
         lambda key: "the address of a server behind its * cannot be read; it may be cut off",
     ),
 )
-"""What makes a text no key, and how it is said; the first that is true is said."""
+"""What makes a text no key, and how it is said. The first that is true is said."""

@@ -1,4 +1,4 @@
-"""Waiting for what others do, and not longer than a number of seconds."""
+"""Waiting for what others do, for a number of seconds at most."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _THREAD = "comet-deadline"
 def within(seconds: float, function: Callable[[], T]) -> T:
     """What a function returns, if it does so in time.
 
-    Libraries count their own timeouts for each read and each retry, and obey a server that says when to ask again. Only
-    a clock bounds all of that. The function runs in a thread of its own, which does not keep the process alive.
+    Libraries count their timeouts for each read and each retry, and they obey a server that says when to ask again.
+    Only a clock bounds all of that. The function runs in a thread of its own, which does not keep the process alive.
 
     Args:
         seconds: How long to wait.

@@ -1,4 +1,4 @@
-"""What a decorated function and a decorated task are to type checkers, and what a call of one finds around it."""
+"""The types of a decorated function and a decorated task, and what a call of one finds around it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class TrackedFunction(Protocol[P, R_co]):
         __name__: The function's name.
         __wrapped__: The function itself: a call of it is not tracked.
         secret: The decorator's secret.
-        LINK_TYPE_KEY: Name of the link type in the task template's config; the other names are those of its values.
+        LINK_TYPE_KEY: Name of the link type in the task template's config. The other names are those of its values.
     """
 
     __name__: str
@@ -47,7 +47,7 @@ class TrackedFunction(Protocol[P, R_co]):
 
 
 class _FunctionTask(Protocol):
-    # Told from a function by these; not flytekit's class, which is Any for type checkers that want a py.typed.
+    # A task is told from a function by these. flytekit's class is Any for type checkers that want a py.typed.
     @property
     def task_function(self) -> Callable[..., object]: ...
     @property
@@ -55,6 +55,27 @@ class _FunctionTask(Protocol):
 
 
 TaskT = TypeVar("TaskT", bound=_FunctionTask)
+
+
+# Arguments can be secrets: no repr shows them.
+@dataclass(frozen=True, repr=False)
+class FunctionCall:
+    """A call of a decorated function.
+
+    Attributes:
+        function: The function.
+        args: Its arguments.
+        kwargs: Its arguments by name.
+    """
+
+    function: Function
+    args: tuple[object, ...]
+    kwargs: Mapping[str, object]
+
+    @property
+    def name(self) -> str:
+        """The function's name, with its module."""
+        return f"{self.function.__module__}.{self.function.__name__}"
 
 
 @dataclass(frozen=True)
@@ -72,22 +93,7 @@ class Surroundings:
     comet_ml: Any
     environ: MutableMapping[str, str]
     context_manager: Any = None
-    plan_of_action: PlanOfAction | None = None
-
-
-class PlanOfAction(Protocol):
-    """Gives the plan of a call in an action of Flyte 2."""
-
-    def __call__(
-        self,
-        action_task: ActionTask,
-        function: Function,
-        args: tuple[object, ...],
-        kwargs: Mapping[str, object],
-        environ: MutableMapping[str, str],
-        /,
-    ) -> SessionPlan:
-        """The plan of a call with these arguments."""
+    plan_of_action: Callable[[ActionTask, FunctionCall, MutableMapping[str, str]], SessionPlan] | None = None
 
 
 ACTION_TASK = "comet_ml_action_task"

@@ -14,13 +14,12 @@ class CometTrackingError(Exception):
 class InvalidOptionError(CometTrackingError, ValueError, TypeError):
     """An argument of `comet_ml_login` that cannot work, found when the task is decorated.
 
-    It is both a ``ValueError`` and a ``TypeError``: which of the two a wrong argument is depends on the eye of the
-    beholder, and code written for the earlier plugin catches either.
+    It is both a ``ValueError`` and a ``TypeError``, because code for the earlier plugin catches one or the other.
     """
 
 
 class UnsupportedFunctionError(CometTrackingError, TypeError):
-    """`comet_ml_login` was applied to something that it cannot track, found when it is decorated."""
+    """`comet_ml_login` stands on something that it cannot track. This is found when it is decorated."""
 
 
 class ArchiveError(CometTrackingError):
@@ -32,7 +31,7 @@ class UploadError(CometTrackingError):
 
 
 class OfflineCallError(CometTrackingError, NotImplementedError):
-    """A call of the body that needs an answer of Comet, where there is none: offline, in an outage, or disabled."""
+    """The body wants an answer of Comet, and there is none: it is offline, disabled, or Comet is away."""
 
 
 class APIKeyError(CometTrackingError):
@@ -44,7 +43,7 @@ class APIKeyRejectedError(APIKeyError):
 
 
 class WorkspaceAccessError(CometTrackingError):
-    """The API key is good, but does not allow writing to the workspace or project."""
+    """The API key is good, but may not write to the workspace or project."""
 
 
 class InvalidExperimentKeyError(CometTrackingError, ValueError):
@@ -52,7 +51,7 @@ class InvalidExperimentKeyError(CometTrackingError, ValueError):
 
 
 class ExperimentRefusedError(CometTrackingError):
-    """The Comet server, or the SDK, refuses to start the experiment that was asked for."""
+    """The Comet server or the SDK refuses to start the experiment."""
 
 
 class ServerUnavailableError(CometTrackingError):

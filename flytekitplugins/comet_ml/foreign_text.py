@@ -1,8 +1,8 @@
-"""Text that others have made, a server or an exception, as text that can be shown: printable, and of bounded length.
+"""Text of a server or an exception, made fit to be shown: printable, and not too long.
 
-An exception can be of any make: its `__str__` can raise or exit, its class can lie about its name, its properties can
-go on for ever. So what is read here is what Python itself keeps of every exception, past whatever its class has put in
-front of it. Only its message is its own doing.
+An exception can be of any make. Its `__str__` can raise or exit, its class can lie about its name, and its properties
+can go on for ever. So only what Python itself keeps of every exception is read here. The message alone comes from the
+exception's own code.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ _GROUPS: Any = getattr(builtins, "BaseExceptionGroup", None)
 
 
 def printable(text: object, *, lines: bool = False) -> str:
-    r"""A text in which everything that a terminal would act on is spelled out: ``\x1b`` for an escape character.
+    r"""Spell out everything in a text that a terminal would act on: ``\x1b`` for an escape character.
 
     Args:
-        text: The text. What is no text becomes one.
+        text: The text, or anything else, which becomes a text.
         lines: Whether line breaks and tabs may stay.
     """
     told = text if type(text) is str else _in_words(text)
     if told.isprintable():
         return told
-    # A blank that is not the ordinary one is not "printable", and does no harm.
+    # Python calls an unusual blank not "printable". It does no harm.
     return "".join(c if c.isprintable() or _is_blank(c, lines) else _spelled_out(c) for c in told)
 
 
@@ -74,11 +74,11 @@ class Description(NamedTuple):
 
 
 def described(error: BaseException, masked: Callable[[str], str] = str) -> Description:
-    """An exception in words, whatever its make. This raises nothing, and comes to an end.
+    """Describe an exception, whatever its make. This raises nothing, and comes to an end.
 
     Args:
         error: The exception.
-        masked: Masks what must not be shown. It is asked before anything is cut off, so that no half of a secret stays.
+        masked: Masks what must not be shown. It comes before any cut, because half a secret could stay otherwise.
 
     Returns:
         Its type, message and traceback, printable and of bounded length.
@@ -89,9 +89,9 @@ def described(error: BaseException, masked: Callable[[str], str] = str) -> Descr
     except BaseException as problem:  # the source lines come from whatever loader a module has
         text = f"(no traceback: to make it raised {_class_name(problem)})\n{name}: {message}\n"
     return Description(
-        printable(_shortened(name, MESSAGE_LENGTH)),
-        printable(_shortened(message, MESSAGE_LENGTH), lines=True),
-        printable(_shortened(text, TRACEBACK_LENGTH), lines=True),
+        printable(name[:MESSAGE_LENGTH]),
+        printable(message[:MESSAGE_LENGTH], lines=True),
+        printable(text[:TRACEBACK_LENGTH], lines=True),
     )
 
 
@@ -148,10 +148,6 @@ def _class_name(value: object, *, qualified: bool = False) -> str:
     return f"{module}.{name}" if type(module) is str and module not in ("builtins", "__main__") else str(name)
 
 
-def _shortened(text: str, length: int) -> str:
-    return text if len(text) <= length else text[:length]
-
-
 # The traceback. Python's own `traceback` follows the class's properties, which need not come to an end.
 
 
@@ -161,7 +157,7 @@ def _blocks(error: BaseException, masked: Callable[[str], str], room: Iterator[i
         if frames:
             yield "Traceback (most recent call last):\n"
             yield from frames
-        message = _shortened(masked(_in_words(each)), _MESSAGE_IN_TRACEBACK)
+        message = masked(_in_words(each))[:_MESSAGE_IN_TRACEBACK]
         yield (
             f"{_class_name(each, qualified=True)}: {message}\n" if message else f"{_class_name(each, qualified=True)}\n"
         )
@@ -175,7 +171,7 @@ def _blocks(error: BaseException, masked: Callable[[str], str], room: Iterator[i
 
 
 def _chain(error: BaseException, room: Iterator[int]) -> list[tuple[BaseException, str]]:
-    """An exception and those that it came from, newest first, each with what is to be said below it."""
+    """An exception and those that it came from, newest first. Each has the text that stands below it."""
     chain: list[tuple[BaseException, str]] = []
     seen: set[int] = set()
     current, relation = error, ""
@@ -204,4 +200,4 @@ def _frames(frames: TracebackType | None) -> list[str]:
 def _notes(error: BaseException, masked: Callable[[str], str]) -> Iterator[str]:
     notes = _OF_EXCEPTIONS["__dict__"].__get__(error).get("__notes__")
     for note in notes[:_NOTES] if type(notes) in (list, tuple) else ():
-        yield _shortened(masked(_in_words(note)), _MESSAGE_IN_TRACEBACK) + "\n"
+        yield masked(_in_words(note))[:_MESSAGE_IN_TRACEBACK] + "\n"

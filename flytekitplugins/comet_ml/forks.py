@@ -11,10 +11,10 @@ from contextlib import AbstractContextManager
 def process_lock() -> Callable[[], AbstractContextManager[object]]:
     """Make a reentrant lock of the process. In a forked child it is a new one.
 
-    A thread that is not there any more may have held the old one.
+    A thread that the child does not have may have held the old one.
 
     Returns:
-        Gives the lock.
+        A function that gives the lock.
     """
     locks: dict[int, AbstractContextManager[object]] = {}
 

@@ -1,18 +1,20 @@
-"""Which generation of Flyte is meant: by what is decorated, and by who runs. Neither is imported to find out."""
+"""Which generation of Flyte is meant. What is decorated tells it, and what runs. Neither is imported for it."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from .decorated import PlanOfAction, Surroundings
+    from .decorated import ActionTask, FunctionCall, Surroundings
     from .options import Options
+    from .session.plan import SessionPlan
 
     Decorate: TypeAlias = Callable[[Options, object, Callable[[], Surroundings]], object]
+    PlanOfAction: TypeAlias = Callable[[ActionTask, FunctionCall, MutableMapping[str, str]], SessionPlan]
 
 _FLYTE_1, _FLYTE_2 = "flytekit", "flyte"
 
@@ -20,8 +22,8 @@ _FLYTE_1, _FLYTE_2 = "flytekit", "flyte"
 def decorator_of(decorated: object) -> Decorate:
     """What decorates something: `flyte1.decorate.decorated` or `flyte2.decorate.decorated`.
 
-    A function can become a task of either. It is Flyte 2's where only that is loaded; elsewhere Flyte 1's, whose
-    wrapper asks at every call who runs (`flyte-migrate` runs it in actions of Flyte 2).
+    A function can become a task of either. It is Flyte 2's if only that is loaded, and Flyte 1's otherwise. The wrapper
+    for Flyte 1 asks at every call who runs, because `flyte-migrate` runs it in actions of Flyte 2.
 
     Args:
         decorated: A task of either generation, or a function.

@@ -6,24 +6,13 @@ import re
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
+from . import names
 from .keys.experiment_key import Scope, link_suffix
-from .names import (
-    CUSTOM_LINK_TYPE,
-    EXECUTION_LINK_TYPE,
-    EXPERIMENT_KEY_KEY,
-    HOST_KEY,
-    LINK_SUFFIX_KEY,
-    LINK_TYPE_KEY,
-    NODE_LINK_TYPE,
-    PROJECT_NAME_KEY,
-    WHOLE_EXECUTION_LINK_TYPE,
-    WORKSPACE_KEY,
-)
 
 _LINK_TYPES: dict[Scope, str] = {
-    "attempt": EXECUTION_LINK_TYPE,
-    "node": NODE_LINK_TYPE,
-    "execution": WHOLE_EXECUTION_LINK_TYPE,
+    "attempt": names.EXECUTION_LINK_TYPE,
+    "node": names.NODE_LINK_TYPE,
+    "execution": names.WHOLE_EXECUTION_LINK_TYPE,
 }
 
 
@@ -51,23 +40,23 @@ class CometLink:
     @property
     def link_type(self) -> str:
         """The name under which the platform has this link's URL template."""
-        return _LINK_TYPES[self.scope] if self.experiment_key is None else CUSTOM_LINK_TYPE
+        return _LINK_TYPES[self.scope] if self.experiment_key is None else names.CUSTOM_LINK_TYPE
 
     def config(self) -> dict[str, str]:
         """What goes into the task template's config: strings only, ready to stand in a URL.
 
-        Templates have no functions, so names are quoted here; the suffix is made from the names as they are.
+        Templates have no functions, so names are quoted here. The suffix is made from the names as they are.
         """
         config = {
-            LINK_TYPE_KEY: self.link_type,
-            HOST_KEY: self.host.rstrip("/"),
-            WORKSPACE_KEY: _quoted(self.workspace),
-            PROJECT_NAME_KEY: _quoted(self.project_name),
+            names.LINK_TYPE_KEY: self.link_type,
+            names.HOST_KEY: self.host.rstrip("/"),
+            names.WORKSPACE_KEY: _quoted(self.workspace),
+            names.PROJECT_NAME_KEY: _quoted(self.project_name),
         }
         if self.experiment_key is None:
-            config[LINK_SUFFIX_KEY] = link_suffix(self.project_name, self.workspace, self.scope)
+            config[names.LINK_SUFFIX_KEY] = link_suffix(self.project_name, self.workspace, self.scope)
         else:
-            config[EXPERIMENT_KEY_KEY] = _quoted(self.experiment_key)
+            config[names.EXPERIMENT_KEY_KEY] = _quoted(self.experiment_key)
         return config
 
     def url(self, experiment_key: str) -> str:

@@ -1,4 +1,4 @@
-"""The plugin's logger, visible without any configuration: its one line says where the experiment is."""
+"""The plugin's logger. It shows where the experiment is, and needs no configuration for that."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ else:
 
 
 class _FallbackHandler(_StreamHandler):
-    """Writes to standard error where nobody else handles the record.
+    """Writes to standard error if nobody else handles the record.
 
     Python's own last resort shows warnings only, and neither `pyflyte run` nor a pod configures the root logger.
     """

@@ -1,4 +1,4 @@
-"""Names that more than one place must agree on: link types, config keys, Others, and how a run ended."""
+"""Names on which several places must agree: link types, config keys, Others, and how a run ended."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ FLYTE_FAILED_RANK = "flyte_failed_rank"
 FLYTE_ARCHIVE_PREFIX = "flyte_archive_"
 """Before a digest: the archive with that digest was sent to the experiment."""
 FLYTE_ARTIFACT_PREFIX = "flyte_artifact_"
-"""Before an id: the artifact that the run logged offline under that id was made; its name, version, and Comet's id."""
+"""Before the id of an artifact that a run logged offline: it was made. Its value is name, version, and Comet's id."""
 
 TRACEBACK = "traceback.txt"
 """Name of the asset with the traceback of a task that failed."""
@@ -76,6 +76,12 @@ Status = Literal["running", "finished", "failed", "terminated"]
 
 CometState = Literal["running", "finished", "crashed"]
 """The state of an experiment, as `comet_ml.APIExperiment.set_state` takes it."""
+
+
+def known_status(status: object, otherwise: Status) -> Status:
+    """A status as an experiment's Other has it; another one if it is none of a run that has ended."""
+    ended: tuple[Status, ...] = ("failed", "terminated", "finished")
+    return next((each for each in ended if each == status), otherwise)
 
 
 def crashed(status: object) -> bool:

@@ -1,4 +1,4 @@
-"""What the arguments of a decorator can be: a kind says it in words, and refuses everything else."""
+"""What the arguments of a decorator can be. A kind says it in words, and refuses everything else."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Kind:
 
 
 class TextKind(Kind):
-    """A text in which there is something, and nothing that cannot be written or shown."""
+    """A text that is not empty, and that can be written and shown."""
 
     def check(self, option: str, value: Any, owner: str = DECORATOR) -> Any:
         """Refuse what is no such text."""
@@ -197,7 +197,7 @@ BOOL = Kind("True or False", lambda value: isinstance(value, bool))
 WHOLE_NUMBER = Kind("a whole number, 0 or greater", _is_whole)
 COUNT = Kind("a whole number greater than 0", lambda value: _is_whole(value) and value > 0)
 NUMBER = Kind("a number", _is_number)
-# What a lock can wait for at most is 292 years.
+# A lock can wait for 292 years at most.
 SECONDS = Kind(
     "a number of seconds greater than 0", lambda value: _is_number(value) and 0 < value <= threading.TIMEOUT_MAX
 )
@@ -206,7 +206,7 @@ TEXTS = TextKind("a list of strings", _is_texts)
 PATH = PathKind("a path", _is_path)
 API_KEY = APIKeyKind("a string", lambda value: isinstance(value, str), optional=True)
 
-# Settings stand in the environment: what the SDK reads from a text there is as good as the value.
+# Settings stand in the environment as texts. A text that the SDK reads as the value is as good as the value.
 YES_OR_NO_SETTING = Kind(
     "True or False",
     lambda value: (

@@ -1,4 +1,4 @@
-"""The API key in what is pickled: a task from a notebook is uploaded with its function and all that this holds."""
+"""The API key in a pickle. A task from a notebook is uploaded with its function and all that the function holds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from .log import logger
 from .options import Options
 
-# What the SDK's own parser says of keys: 25 letters and digits, and perhaps a server behind them.
+# By the SDK's own parser, a key is 25 letters and digits. A server may stand behind them.
 _KEY = re.compile(r"(?=\w*\d)(?=\w*[A-Za-z])[A-Za-z0-9]{25}(\*[A-Za-z0-9+/=_-]+)?")
 _DEPTH = 4
 

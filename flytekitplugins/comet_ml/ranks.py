@@ -35,17 +35,16 @@ def rank_of(environ: Mapping[str, str]) -> Rank | None:
 
 
 def shared_key(environ: Mapping[str, str]) -> str:
-    """An experiment key that the ranks of one local run agree on without asking each other.
+    """An experiment key on which the ranks of one local run agree without asking each other.
 
     They are processes of one parent, and meet at one address.
     """
     names = ("MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_RUN_ID", "OMPI_MCA_ess_base_jobid")
-    meeting = [os.getppid(), *(environ.get(name) for name in names)]
-    return hashlib.sha256(json.dumps(meeting).encode()).hexdigest()[:40]
+    return _digest(os.getppid(), *map(environ.get, names))[:40]
 
 
 def run_of(environ: Mapping[str, str], attempt: str | None) -> str:
-    """What the ranks of one run have in common, on whatever machine, and those of another try have not.
+    """A text that all ranks of one run have in common, on every machine. Ranks of another try have another one.
 
     Args:
         environ: The environment of the process.
@@ -55,14 +54,17 @@ def run_of(environ: Mapping[str, str], attempt: str | None) -> str:
     names = ("MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT")
     # Flyte 2 restarts all pods of a clustered task within one attempt.
     restarts = ("JOBSET_RESTART_ATTEMPT", "OMPI_MCA_ess_base_jobid")
-    meeting = [attempt, *(environ.get(name) for name in (*names, *restarts))]
-    return hashlib.sha256(json.dumps(meeting).encode()).hexdigest()[:8]
+    return _digest(attempt, *map(environ.get, names + restarts))[:8]
+
+
+def _digest(*values: object) -> str:
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()
 
 
 def _tensorflow_rank(text: str) -> Rank | None:
     """The rank by `TF_CONFIG`: ``{"cluster": {type: [address, ...]}, "task": {"type": ..., "index": ...}}``.
 
-    The chief (or master) is primary; without one, the first worker.
+    The chief (or master) is primary, or the first worker if there is none.
     """
     try:
         config = json.loads(text)

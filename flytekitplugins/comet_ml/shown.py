@@ -1,4 +1,4 @@
-"""What was given for an argument, as a message shows it: short, on one line, and never an API key."""
+"""An argument's value as a message shows it: short, on one line, and never an API key."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _WORDS = re.compile(r"[0-9]+|[A-Z]+|[a-z]+|[A-Z]?[a-z]{2,}([A-Z][a-z]{2,})+")
 def shown(value: object, *, experiment_key: bool = False) -> str:
     """A value as a message shows it.
 
-    Text is quoted, with everything escaped that does not print. What is longer is cut. Of an object that is no plain
-    data there is only the type: what it says of itself is its own doing.
+    Text is quoted, and what does not print is escaped. What is too long is cut. An object that is no plain data is
+    shown by its type alone, because nobody knows what it says of itself.
 
     Args:
         value: What was given.
-        experiment_key: Whether an experiment key is expected: one that is legal is shown whole. Where a name is
-            expected, it could be an API key.
+        experiment_key: Whether an experiment key is expected. A legal one is shown whole then. Elsewhere the same text
+            could be an API key.
     """
     if experiment_key and isinstance(value, str) and is_legal_key(value) and not has_known_api_key(value):
         return repr(value)

@@ -23,8 +23,8 @@ _SKIPPED = {"__pycache__", "node_modules", "build", "dist"}
 def package_files(file: str | None, module: str) -> Mapping[str, str]:
     """The other Python files of the package that a file is in.
 
-    Those nearest to the file come first, and what goes over the bounds is left out. So is what git ignores, what is
-    hidden, what is a link to somewhere else, and everything that is installed.
+    Files near to the file come first. Left out are files over the bounds, hidden files, links, what git ignores, and
+    everything that is installed.
 
     Args:
         file: A file; None for a function that stands in none.

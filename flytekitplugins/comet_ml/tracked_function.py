@@ -1,4 +1,4 @@
-"""From a function to its tracked form: a real function of the same kind, which seems to stand where the other does.
+"""From a function to its tracked form: a real function of the same kind, which seems to stand in the same place.
 
 Both generations of Flyte ask a task's function for its file, its name and its signature.
 """
@@ -9,7 +9,7 @@ import functools
 import inspect
 import os
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 from .decorated import Function
@@ -66,6 +66,13 @@ def tracked_function(function: Function, tracking: Tracking) -> Function:
     return wrapper
 
 
+def layers(function: object) -> Iterator[object]:
+    """A function and what it wraps, from the outermost in."""
+    while function is not None:
+        yield function
+        function = getattr(function, "__wrapped__", None)
+
+
 def source_file(function: Function) -> str | None:
     """The file that a function is written in; None for one from a notebook or a pickle."""
     code = getattr(inspect.unwrap(function), "__code__", None)
@@ -76,8 +83,8 @@ def source_file(function: Function) -> str | None:
 def _locate(wrapper: Function, function: Function) -> None:
     """Make the wrapper's code say that it stands where the function does.
 
-    flytekit asks a task's function itself for its file (`inspect.getfile` does not look through wrappers) and for
-    whether it is nested in another one (a flag of its code): the first for tasks in `__main__`, the second for all.
+    flytekit asks a task's function for its file, if the task is in `__main__`: `inspect.getfile` does not look through
+    wrappers. It also asks every function whether it is nested in another one: that is a flag of the code.
     """
     code = getattr(inspect.unwrap(function), "__code__", None)
     if isinstance(code, types.CodeType):

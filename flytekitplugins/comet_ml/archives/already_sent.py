@@ -1,7 +1,7 @@
-"""Which messages of an archive the server has already: those are not sent a second time.
+"""Which messages of an archive the server has already. Those are not sent a second time.
 
-An archive of a run that lost its server holds everything, also what had arrived before; and an upload can be cut off
-half-way. Comet adds what it is sent to what it has: the same metric value twice is two points.
+A run that lost its server has everything in its archive, and some of it had arrived before. An upload can also be cut
+off half-way. Comet adds what it is sent to what it has, so the same metric value twice is two points.
 """
 
 from __future__ import annotations
@@ -57,15 +57,16 @@ def points_of(metrics: Iterable[Mapping[str, Any]]) -> Counter[Point]:
 
 
 def names_on_server(name: str, context: str | None) -> list[str]:
-    """The names that a metric or parameter can have on the server, the likely one first: with its context in front."""
+    """The names that a metric or parameter can have on the server. The likely one, with its context, is first."""
     return [f"{context}_{name}", name] if context else [name]
 
 
 def undelivered(messages: Iterable[Message], delivered: Delivered) -> Iterator[Message]:
     """The messages that the server does not have.
 
-    Values of metrics are compared by name, step, value and time, each as often as the server has it; assets by their
-    id; output by whole lines; HTML by its text. Everything else replaces what is there when it is sent again.
+    Values of metrics are compared by name, step, value and time, each as often as the server has it. Assets are
+    compared by their id, output by whole lines, and HTML by its text. Everything else replaces what is there if it is
+    sent again.
 
     Args:
         messages: An archive's messages.
@@ -97,22 +98,21 @@ def undelivered(messages: Iterable[Message], delivered: Delivered) -> Iterator[M
 
 def _is_there(message: Message, delivered: Delivered) -> bool:
     payload = message.payload
-    if message.type in ("file_upload", "remote_file"):
-        return (payload.get("additional_params") or {}).get("assetId") in delivered.assets
+    if message.is_asset:
+        return message.asset.get("assetId") in delivered.assets
     if message.type == "html":
         html = payload.get("html")
         return bool(html) and str(html) in delivered.html
     if message.type == "log_other":
         return str(payload.get("key")) in delivered.others
     if message.type == "parameter_msg":
-        parameter = payload.get("param") or payload.get("params") or {}
-        names = names_on_server(str(parameter.get("paramName")), payload.get("context"))
+        names = names_on_server(str(message.parameter.get("paramName")), payload.get("context"))
         return any(name in delivered.parameters for name in names)
     return False
 
 
 def _stored_name(name: str, context: str | None) -> str:
-    """The name with its context in front: a server may leave that to those who show it."""
+    """The name with its context in front. A server may leave the context out, for those who show the name to add."""
     return name if not context or name.startswith(f"{context}_") else f"{context}_{name}"
 
 

@@ -1,7 +1,6 @@
 """The SDK's offline archive: a zip with ``experiment.json``, ``messages.json`` (a JSON object a line) and asset files.
 
-An archive is read and copied here, and replaced only by a whole new one: what `comet_ml` has written is the only copy
-of a run.
+An archive is read and copied here. It is replaced only by a whole new one, because it is the only copy of a run.
 """
 
 from __future__ import annotations
@@ -47,6 +46,21 @@ class Message(NamedTuple):
     type: str
     payload: Mapping[str, Any]
 
+    @property
+    def is_asset(self) -> bool:
+        """Whether it is a file, in the archive or elsewhere."""
+        return self.type in ("file_upload", "remote_file")
+
+    @property
+    def asset(self) -> Mapping[str, Any]:
+        """What is said of an asset: ``assetId``, ``fileName``, ``type``..."""
+        return self.payload.get("additional_params") or {}
+
+    @property
+    def parameter(self) -> Mapping[str, Any]:
+        """Name and value of a parameter: ``paramName``, ``paramValue``."""
+        return self.payload.get("param") or self.payload.get("params") or {}
+
 
 @dataclass(frozen=True)
 class Archive:
@@ -59,7 +73,7 @@ class Archive:
         metrics: How many values each metric has, by name and context (``train``, ``validate``... or None).
         types: The types of its messages.
         damaged: How many messages cannot be sent: lines that are no JSON, and assets without their file.
-        digest: What tells this archive from every other, wherever it was copied to.
+        digest: What tells this archive from every other, and is the same for its copies.
     """
 
     path: Path
@@ -97,8 +111,8 @@ class Archive:
             names = frozenset(content.namelist())
             with content.open(MESSAGES) as lines:
                 for line in lines:
-                    message = _message(line)
-                    if message is not None and all(_is_file(name, names) for name in files_of(message)):
+                    message = _message(line, names)
+                    if message is not None:
                         yield message
 
 
@@ -133,8 +147,8 @@ def read_archive(path: Path) -> Archive:
         with content.open(MESSAGES) as lines:
             for line in lines:
                 digest.update(line)
-                message = _message(line)
-                if message is None or not all(_is_file(name, names) for name in files_of(message)):
+                message = _message(line, names)
+                if message is None:
                     damaged += 1
                     continue
                 types.add(message.type)
@@ -176,7 +190,7 @@ def write_copy(
         ArchiveError: If the archive turns out to be damaged.
     """
     metadata = {**archive.metadata, "resume_strategy": resume_strategy}
-    # Without it, the SDK creates an experiment whatever the strategy.
+    # Without it, the SDK creates an experiment under every strategy.
     metadata["user_provided_experiment_key"] = True
     if stop_time is not None:
         metadata["stop_time"] = stop_time
@@ -199,7 +213,7 @@ def write_copy(
 
 
 def add_others(path: Path, others: Mapping[str, str]) -> None:
-    """Put Others into an archive that the SDK has written: of a run whose body ended its experiment, and failed then.
+    """Put Others into an archive that the SDK has written. The body ended its experiment, and failed after that.
 
     Args:
         path: The archive; replaced in one step.
@@ -245,8 +259,8 @@ def files_of(message: Message) -> list[str]:
     return [str(name) for name in files if name]
 
 
-def _message(line: bytes) -> Message | None:
-    """A line as a message; None if it is none: the last one may be cut off."""
+def _message(line: bytes, names: frozenset[str]) -> Message | None:
+    """A line as a message; None if it cannot be sent. The last line may be cut off, or a file be missing."""
     try:
         text = line.decode().rstrip("\n")
         content = json.loads(text)
@@ -255,11 +269,12 @@ def _message(line: bytes) -> Message | None:
             name_of_metric(message)
     except (ValueError, KeyError, TypeError):
         return None
-    return message if isinstance(message.payload, dict) else None
+    can_be_sent = isinstance(message.payload, dict) and all(_is_file(name, names) for name in files_of(message))
+    return message if can_be_sent else None
 
 
 def _is_file(name: str, names: frozenset[str]) -> bool:
-    """Whether it is a file of the archive. The SDK would send, and then delete, any file that a path leads to."""
+    """Whether it is a file of the archive. The SDK would send and then delete any file to which a path leads."""
     return name in names and Path(name).name == name
 
 

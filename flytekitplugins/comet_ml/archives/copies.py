@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UploadError
@@ -18,7 +18,7 @@ from .server_errors import ServerErrors
 SAMPLE_SIZE = "COMET_OFFLINE_SAMPLING_SIZE"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Copies:
     """Has the SDK send parts of archives.
 
@@ -30,7 +30,7 @@ class Copies:
     """
 
     sdk: CometSDK
-    api_key: str = field(repr=False)
+    api_key: str
     errors: ServerErrors
     directory: Path
 

@@ -1,4 +1,4 @@
-"""Artifacts that an archive has as assets: which messages they are, and what these become in the artifact."""
+"""Artifacts that an archive has as assets: their messages, and what becomes of these in the artifact."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from typing import Any
 
 from ..sdk.artifacts import DESCRIPTION, FOLDER, FORMAT
 from .archive import Archive, Message
-
-_FILES = ("file_upload", "remote_file")
 
 
 @dataclass(frozen=True)
@@ -61,13 +59,12 @@ class ArchivedArtifact:
             yield Message(json.dumps({**json.loads(message.text), "payload": payload}), message.type, payload)
 
     def _in_version(self, message: Message, version_id: str) -> dict[str, object]:
-        params = dict(message.payload["additional_params"])
-        asset_id = str(params["assetId"])
+        asset_id = str(message.asset["assetId"])
         return {
-            **params,
+            **message.asset,
             "fileName": self.logical_paths[asset_id],
             "artifactVersionId": version_id,
-            # Its own may be that of an asset in Comet already. The same one each time: nothing is doubled.
+            # Its own id may be taken by an asset in Comet. This one is the same each time, so that nothing is doubled.
             "assetId": hashlib.sha256(f"{self.id}/{asset_id}".encode()).hexdigest()[:32],
         }
 
@@ -82,7 +79,7 @@ def artifacts_in(archive: Archive) -> list[ArchivedArtifact]:
             if asset_id is None:
                 continue
             there.add(asset_id)
-            name = str(message.payload["additional_params"].get("fileName"))
+            name = str(message.asset.get("fileName"))
             if message.type == "file_upload" and name.startswith(FOLDER) and name.endswith(f"/{DESCRIPTION}"):
                 description = _description(content.read(str(message.payload["file_path"])))
                 if description is not None:
@@ -96,16 +93,12 @@ def artifacts_in(archive: Archive) -> list[ArchivedArtifact]:
 
 def versions_in(archive: Archive) -> list[str]:
     """The ids of versions of artifacts that were made online, and whose files are in the archive."""
-    params = [
-        message.payload.get("additional_params") or {} for message in archive.messages() if message.type in _FILES
-    ]
-    return list(dict.fromkeys(str(each["artifactVersionId"]) for each in params if each.get("artifactVersionId")))
+    found = (message.asset.get("artifactVersionId") for message in archive.messages() if message.is_asset)
+    return list(dict.fromkeys(str(version_id) for version_id in found if version_id))
 
 
 def _asset_id(message: Message) -> str | None:
-    if message.type not in _FILES:
-        return None
-    asset_id = (message.payload.get("additional_params") or {}).get("assetId")
+    asset_id = message.asset.get("assetId") if message.is_asset else None
     return None if asset_id is None else str(asset_id)
 
 

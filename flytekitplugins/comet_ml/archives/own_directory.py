@@ -1,8 +1,8 @@
-"""The directory of a session's own, for what is not in Comet yet. The body's clean-up does not find it.
+"""A session's own directory, for what is not in Comet yet. The body's clean-up does not find it.
 
-Bodies remove what is in `TMPDIR`, and in `~/.cache`. So the directory is where programs keep their state by convention
-(`XDG_STATE_HOME` of the XDG Base Directory Specification, `~/.local/state` by default), else where the SDK puts its
-archives; in `TMPDIR` only if neither can be written to, or has room.
+Bodies remove what is in `TMPDIR` and in `~/.cache`. So the directory stands where programs keep their state by
+convention: `XDG_STATE_HOME` of the XDG Base Directory Specification, or `~/.local/state`. The next choice is where the
+SDK puts its archives. `TMPDIR` is the last one, if neither can be written to or has room.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class OwnDirectory:
 
     Args:
         path: Where it is.
-        made: Directories that were made for it, which go with it if nothing else is in them; the outermost last.
+        made: Directories that were made for it, the outermost last. They go with it if nothing else is in them.
 
     Attributes:
         path: Where it is.
@@ -47,7 +47,7 @@ class OwnDirectory:
         self._made = made
         self._lock: IO[str] | None = None
         if fcntl is not None:
-            # It has its name once it is held: before that, another process would take the directory for a left one.
+            # It gets its name once it is held. Before that, another process could take the directory for a left one.
             self._lock = (path / f"{_LOCK}ed").open("w")
             try:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -59,7 +59,7 @@ class OwnDirectory:
         """Remove it.
 
         Args:
-            keep: Leave the files in it, such as an archive that could not be stored; only its directories go.
+            keep: Leave the files in it, such as an archive that could not be stored. Only its directories go.
         """
         if self._lock is not None:
             self._lock.close()

@@ -1,4 +1,4 @@
-"""An offline archive of an experiment whose `end()` does not come back, or could not write one."""
+"""An offline archive of an experiment whose `end()` hangs, or could not write one."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def rescue(
 ) -> Path | None:
     """Write an archive of everything that was logged to an experiment, from what the SDK keeps in temporary files.
 
-    The SDK writes its archive in `end()`, after it has waited for the server; if that hangs, or the disk for the
-    archive is full, the temporary files are all there is. The archive holds the whole run; what had arrived is told
-    apart when it is sent.
+    The SDK writes its archive in `end()`, after it has waited for the server. If that hangs, or the disk for the
+    archive is full, the temporary files are all there is. The archive holds the whole run. What had arrived is found
+    out when it is sent.
 
     Args:
         experiment: An experiment that hangs while it ends, or could not write its archive. What is logged to it after
@@ -32,8 +32,8 @@ def rescue(
         patience: How many seconds the SDK has to write what it has been given.
 
     Returns:
-        The archive; None if there is nothing to write: the SDK has ended the experiment after all, nothing was logged,
-        or this SDK keeps nothing on disk.
+        The archive. None if there is nothing to write, because the SDK has ended the experiment after all, because
+        nothing was logged, or because this SDK keeps nothing on disk.
 
     Raises:
         OSError: If the archive cannot be written.

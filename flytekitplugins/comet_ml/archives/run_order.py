@@ -1,4 +1,4 @@
-"""Where the run of an archive stands to the experiment that is in Comet already, and what follows from that.
+"""How the run of an archive stands to the experiment in Comet, and what follows from that.
 
 Retries, nodes and ranks can share an experiment. An archive that is sent late must not make an experiment look as if
 its latest run were an earlier one.
@@ -9,20 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from ..names import (
-    FLYTE_ATTEMPT,
-    FLYTE_EXECUTION,
-    FLYTE_NODE,
-    FLYTE_STATUS,
-    FLYTE_TASK,
-    CometState,
-    crashed,
-    unmarked,
-)
+from .. import names
+from ..names import CometState, crashed, unmarked
 
 Standing = Literal["new", "same", "later", "earlier", "beside"]
-"""There is no such experiment yet; or the archive's run is the one that wrote to it last (or nobody can tell), a later
-attempt than that one, an earlier attempt, or the run of another node."""
+"""What the archive's run is to the experiment:
+
+- ``new``: there is no such experiment yet;
+- ``same``: the run wrote to it last, or nobody can tell;
+- ``later``, ``earlier``: another attempt wrote to it last, and the run comes after that one, or before it;
+- ``beside``: it is the run of another node.
+"""
 
 
 def of_one_node(others: Mapping[str, object], mark: str | None) -> dict[str, object]:
@@ -46,7 +43,7 @@ def others_failed(others: Mapping[str, object], mark: str | None) -> bool:
         mark: The mark of the node that does not count.
     """
     return mark is not None and any(
-        name.endswith(f"/{FLYTE_STATUS}") and not name.startswith(f"{mark}/") and crashed(value)
+        name.endswith(f"/{names.FLYTE_STATUS}") and not name.startswith(f"{mark}/") and crashed(value)
         for name, value in others.items()
     )
 
@@ -60,12 +57,13 @@ def standing(archived: Mapping[str, object], stored: Mapping[str, object] | None
     """
     if stored is None:
         return "new"
-    if not archived.get(FLYTE_NODE) or archived[FLYTE_NODE] == stored.get(FLYTE_NODE, archived[FLYTE_NODE]):
+    node = archived.get(names.FLYTE_NODE)
+    if not node or node == stored.get(names.FLYTE_NODE, node):
         return "same"
-    if any(archived.get(name) != stored.get(name) for name in (FLYTE_EXECUTION, FLYTE_TASK)):
+    if any(archived.get(name) != stored.get(name) for name in (names.FLYTE_EXECUTION, names.FLYTE_TASK)):
         return "beside"
     try:
-        difference = int(str(archived[FLYTE_ATTEMPT])) - int(str(stored[FLYTE_ATTEMPT]))
+        difference = int(str(archived[names.FLYTE_ATTEMPT])) - int(str(stored[names.FLYTE_ATTEMPT]))
     except (KeyError, ValueError):
         return "beside"
     return "later" if difference > 0 else "earlier" if difference < 0 else "beside"
@@ -91,7 +89,7 @@ def state_after(where: Standing, status: object, stored_status: object, stored_s
 
 
 def names_that_stay(where: Standing, stored: Mapping[str, object], status: object) -> frozenset[str]:
-    """The names of Others that keep their value, because a run wrote them to which this one is no successor.
+    """The names of Others that keep their value, because this run does not come after the one that wrote them.
 
     Args:
         where: Where the archive's run stands.
@@ -101,5 +99,5 @@ def names_that_stay(where: Standing, stored: Mapping[str, object], status: objec
     if where == "earlier" or (where == "beside" and not crashed(status)):
         return frozenset(stored)
     if where == "beside":
-        return frozenset(name for name in stored if not name.startswith((FLYTE_STATUS, "flyte_error_")))
+        return frozenset(name for name in stored if not name.startswith((names.FLYTE_STATUS, "flyte_error_")))
     return frozenset()

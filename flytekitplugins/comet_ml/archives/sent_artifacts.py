@@ -1,4 +1,4 @@
-"""Sending the artifacts of an archive: those that the run could not make, and those that it could not finish."""
+"""Sending the artifacts of an archive that the run could not make, and those that it could not finish."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class SentArtifacts:
         return frozenset[str]().union(*(sdk_artifacts.files_there(self.api, each) for each in self._to_finish))
 
     def make(self, artifact: ArchivedArtifact, stored: Any, losses: list[str], stop_time: int | None) -> None:
-        """Make an artifact that the run could not make; an upload that is repeated goes on with the same version.
+        """Make an artifact that the run could not make. A repeated upload goes on with the same version.
 
         Args:
             artifact: The artifact.
@@ -94,7 +94,7 @@ class SentArtifacts:
         self._taken(lambda: sdk_artifacts.close_version(self.api, self.archive.key, version_id), what)
 
     def _taken(self, step: Callable[[], None], what: str) -> bool:
-        """Whether Comet takes something; what it refuses is left out, and keeps nothing else from being sent."""
+        """Whether Comet takes something. What it refuses is left out, and everything else is sent all the same."""
         try:
             step()
         except Exception as error:

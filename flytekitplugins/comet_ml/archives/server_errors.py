@@ -1,4 +1,4 @@
-"""What goes wrong while an archive is sent, in errors that name the server and the remedy, and never the API key."""
+"""Errors while an archive is sent. They name the server and the remedy, and never the API key."""
 
 from __future__ import annotations
 

@@ -79,13 +79,13 @@ def address_in(prefix: str, path: str) -> str:
 class OfflineArchives:
     """The archives that a session leaves behind.
 
-    In a pod they go to a directory of their own and from there to the task's raw output location, since the pod's disk
-    is gone with it. Elsewhere they stay where the SDK puts them.
+    In a pod they go to a directory of their own, and from there to the task's raw output location, because the disk
+    goes with the pod. Elsewhere they stay where the SDK puts them.
 
     Attributes:
         kept: Where they are in the end: addresses of what was stored, and paths of what could not be.
         host: Address of the Comet service that they belong to; None if it need not be named.
-        announces: Whether to say where an archive stays that is not stored elsewhere; False where that was said.
+        announces: Whether to say where an archive stays, if it is not stored elsewhere. False if that was said.
     """
 
     def __init__(self, store: Store | None) -> None:
@@ -119,7 +119,7 @@ class OfflineArchives:
             self._written += [path for path in paths if path not in self._written]
 
     def rescue(self, experiment: Experiment) -> None:
-        """Write the archive of an experiment whose end does not come back; a second time, in the place of the first."""
+        """Write the archive of an experiment whose end hangs. A second one takes the place of the first."""
         directory = Path(self._directory or os.environ.get(DIRECTORY_SETTING) or LOCAL_DIRECTORY)
         directory.mkdir(parents=True, exist_ok=True)
         key = str(experiment.get_key())
@@ -145,7 +145,7 @@ class OfflineArchives:
                     self.kept.append(address)
 
     def _next(self) -> str | None:
-        """Take an archive to store, which is nobody else's then."""
+        """Take an archive to store. Nobody else takes it then."""
         with self._lock:
             if not self._written:
                 return None
@@ -196,7 +196,7 @@ class OfflineArchives:
 
 
 def _is_whole(path: str) -> bool:
-    """Whether there are messages in an archive: on a full disk, the SDK leaves one without anything."""
+    """Whether there are messages in an archive. On a full disk, the SDK leaves an empty one."""
     try:
         with zipfile.ZipFile(path) as archive:
             return MESSAGES in archive.namelist()

@@ -1,4 +1,4 @@
-"""Sending an offline archive to Comet, once: to its own experiment, what is missing there, and how the run ended."""
+"""Sending an offline archive to its experiment in Comet, once: what is missing there, and how the run ended."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _LITTLE_PATIENCE = {
 }
 
 _FIRST_ANSWER_SECONDS, _ANSWER_SECONDS = 10.0, 60.0
-"""Timeouts are counted for each read, and a server can say when to ask again: this is by the clock."""
+"""By the clock, because timeouts are counted for each read, and a server can say when to ask again."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class _Upload(NamedTuple):
 
 @dataclass(frozen=True)
 class _Before:
-    """What the server knows of an experiment before the upload; all of it is empty where there is no such experiment.
+    """What the server knows of an experiment before the upload. All is empty if there is no such experiment.
 
     Attributes:
         stored: The experiment, as a `comet_ml.APIExperiment`.
@@ -115,7 +115,7 @@ class Uploader:
         return self._sdk.API(api_key=self._api_key, cache=False)
 
     def send(self, archive: Archive) -> Sent:
-        """Send an archive, unless it was sent before; what the server has of it is not sent again.
+        """Send an archive, unless it was sent before. What the server has of it is not sent again.
 
         The mark of having been sent is an Other of the experiment, so that it holds for every machine.
 
@@ -213,7 +213,7 @@ class Uploader:
         """Show how the run ended, and when it began."""
         start, stop = _number(archive.metadata.get("start_time")), _number(archive.metadata.get("stop_time"))
         if before.stored is not None and start and _number(before.stored.start_server_timestamp) > stop:
-            # An upload made the experiment, and was cut off: it began when that did.
+            # An upload made the experiment and was cut off, so Comet shows when the upload began.
             stored.set_start_time(start)
         node, others = mark_of(archive.others), before.others or {}
         stored_status = of_one_node(others, node).get(FLYTE_STATUS)

@@ -10,8 +10,8 @@ from ..flyte2.link import CometActionLink
 from ..flyte2.registration import Task, tracked_tasks
 from ..flyte2.secret import flyte_secret
 from ..options import FlyteSecret
-from ..shown import name_of, shown
-from .report import Report, examine_key, examine_options, experiment_of, server
+from ..shown import shown
+from .report import Report, examine
 
 
 def reports_of(modules: list[ModuleType]) -> list[Report]:
@@ -24,18 +24,8 @@ def reports_of(modules: list[ModuleType]) -> list[Report]:
 
 
 def _report(task: Task, action_task: ActionTask) -> Report:
-    options = action_task.options
-    link = options.link
-    found = Report(task.name, link, [], generation="flyte2")
-    found.secret, found.server = _secret(options.secret), server(link.host, options.login_kwargs)
-    found.facts += [
-        ("experiment", [experiment_of(link, options.start)]),
-        ("link", _links(task)),
-        ("secret", [found.secret]),
-        ("server", [found.server]),
-    ]
-    examine_key(found, link)
-    examine_options(found, options)
+    found = Report(task.name, action_task.options.link, [], generation="flyte2")
+    examine(found, action_task.options, _secret(action_task.options.secret), ("link", _links(task)))
     if not task.report:
         found.notes.append("report=False: the action has no report, and so none with a tab of Comet.")
     if task.cache.is_enabled():
@@ -72,10 +62,10 @@ def _readable(url: str) -> str:
     return url.replace("{{.", "<").replace("}}", ">")
 
 
-def _secret(secret: FlyteSecret | Callable[[], str]) -> str:
+def _secret(secret: FlyteSecret | Callable[[], str]) -> str | None:
     requested = flyte_secret(secret)
     if requested is None:
-        return f"none requested; {name_of(secret)} is called in the pod"
+        return None
     group = f"group {shown(requested.group)}, " if requested.group else ""
     place = f"environment variable {requested.as_env_var}" if requested.as_env_var else "a file"
     return f"{group}key {shown(requested.key)}, as {place}; the decorator requests it"

@@ -1,6 +1,6 @@
 """Flyte's Helm charts: where their values have the platform's configuration, and what becomes of it.
 
-Read in the charts of Flyte v1.16.8; `docs/links.md` has the same as a table.
+This was read in the charts of Flyte v1.16.8. `docs/links.md` has the same as a table.
 
 - flyte-binary puts `configuration.inline` into the last file of its configuration; flyte-core puts
   `configmap.task_logs` into a file of the propeller's. Flyte merges its files, section by section.

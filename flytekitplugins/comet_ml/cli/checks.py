@@ -14,8 +14,8 @@ from ..flyte1.tasks import Task
 from ..flyte1.workflow_nodes import NodeOfTask
 from ..link import CometLink
 from ..log import logger
-from ..shown import name_of, shown
-from .report import Report, direct, examine_key, examine_options, experiment_of, server
+from ..shown import shown
+from .report import Report, direct, examine
 
 _OWN_SECTIONS = ("ray", "dask", "spark")
 
@@ -30,18 +30,9 @@ def report(task: Task, template: TemplateConfig, nodes: list[NodeOfTask]) -> Rep
     """
     link, options = template.link, template.options
     found = Report(task.name, link, nodes)
-    found.secret, found.server = _secret(options.secret), server(link.host, options.login_kwargs)
     _examine_template(found, task, template)
     _examine_place(found, task)
-    found.facts += [
-        ("experiment", [experiment_of(link, options.start)]),
-        ("link", _link(link)),
-        ("nodes", _nodes(nodes, link)),
-        ("secret", [found.secret]),
-        ("server", [found.server]),
-    ]
-    examine_key(found, link)
-    examine_options(found, options)
+    examine(found, options, _secret(options.secret), ("link", _link(link)), ("nodes", _nodes(nodes, link)))
     if link.experiment_key is None and link.scope == "execution":
         found.notes.append("Child launch plans are executions of their own, and so have experiments of their own.")
     if task.task_type in _OWN_SECTIONS:
@@ -52,9 +43,9 @@ def report(task: Task, template: TemplateConfig, nodes: list[NodeOfTask]) -> Rep
     return found
 
 
-def _secret(secret: object) -> str:
+def _secret(secret: object) -> str | None:
     if not isinstance(secret, Secret):
-        return f"none requested; {name_of(secret)} is called in the pod"
+        return None
     version = f", version {shown(secret.group_version)}" if secret.group_version else ""
     return f"group {shown(secret.group)}, key {shown(secret.key)}{version}; the decorator requests it"
 

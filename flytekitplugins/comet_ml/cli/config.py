@@ -17,7 +17,7 @@ SECTIONS = {
     "dask": ("plugins", "dask", "logs"),
     "spark": ("plugins", "spark", "logs", "mixed"),
 }
-"""Where the control plane looks for the links of a kind of task; "logs" is for all without a section of their own."""
+"""Where the control plane looks for the links of a kind of task. "logs" is for all without a section of their own."""
 
 
 def platform_config(

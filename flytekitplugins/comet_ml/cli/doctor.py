@@ -19,7 +19,7 @@ from .terminal import columns
 from .versions import versions, versions_line
 
 _DETAILED = 5
-"""So many tasks are described one by one; of more, there is a table."""
+"""So many tasks are described one by one. For more, there is a table."""
 
 
 @dataclass
@@ -75,7 +75,7 @@ def command(target: str, verbose: bool, as_json: bool) -> None:
         raise click.BadParameter("give a module, such as train.py or my_project.workflows.", param_hint="TARGET[:TASK]")
     found = _Examination(name)
     try:
-        # A module may print something; standard output is for what is found out.
+        # A module may print something, and standard output is for what is found out.
         with contextlib.redirect_stdout(sys.stderr):
             _examine(found, wanted)
     except click.ClickException as error:

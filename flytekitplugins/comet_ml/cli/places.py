@@ -1,4 +1,4 @@
-"""Archives wherever they are: on the local disk, or in a blob store that may not answer."""
+"""Archives on the local disk, or in a blob store that may not answer."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _REASON_LENGTH = 300
 class ArchivePlaces:
     """Finds archives and gets them to the local disk.
 
-    A blob store is read with the credentials that Flyte's SDK finds. Its client library can wait for minutes where
-    there is no network, and write pages of tracebacks meanwhile: it gets `PATIENCE`, and one line is said.
+    A blob store is read with the credentials that Flyte's SDK finds. Without a network, its client library can wait for
+    minutes, and write pages of tracebacks. So it gets `PATIENCE`, and the message is one line.
     """
 
     def __init__(self) -> None:

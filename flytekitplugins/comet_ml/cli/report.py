@@ -17,7 +17,7 @@ from ..keys.experiment_key import (
 from ..link import CometLink
 from ..options import Options
 from ..session.server import COMET_HOSTS, COMET_SERVICE
-from ..shown import shown
+from ..shown import name_of, shown
 from ..web_address import is_loopback
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Report:
         notes: What one should know.
         secret: Which secret it asks for.
         server: The server that its pods talk to.
-        generation: The generation of Flyte that it is a task of; in Flyte 2 there are no nodes.
+        generation: The generation of Flyte that it is a task of. In Flyte 2 there are no nodes.
     """
 
     name: str
@@ -59,21 +59,6 @@ class Report:
     secret: str = ""
     server: str = ""
     generation: Literal["flyte1", "flyte2"] = "flyte1"
-
-
-def server(host: str, options: Mapping[str, object]) -> str:
-    """The server that a pod talks to, as far as the decorator decides it."""
-    override = options.get("url_override")
-    if override:
-        return str(override)
-    return COMET_SERVICE if urlsplit(host).hostname in COMET_HOSTS else host
-
-
-def experiment_of(link: CometLink, start: bool) -> str:
-    """Which experiment a task has, in words."""
-    covers = _COVERS[link.scope] if link.experiment_key is None else f"the one with the key {link.experiment_key}"
-    started = "" if start else ", which the body starts itself"
-    return f"{link.workspace}/{link.project_name}: {covers}{started}"
 
 
 def direct(link: CometLink, node_id: str) -> bool:
@@ -91,7 +76,39 @@ def direct(link: CometLink, node_id: str) -> bool:
     return key == f"{_EXECUTION}{node_id}0{suffix}"
 
 
-def examine_key(found: Report, link: CometLink) -> None:
+def examine(found: Report, options: Options, secret: str | None, *facts: tuple[str, list[str]]) -> None:
+    """Note what is to be said of the options of a task, of whatever generation.
+
+    Args:
+        found: What is known of the task.
+        options: The decorator's options.
+        secret: The secret that it asks for, in words; None if a callable gives the key.
+        facts: What else there is to say.
+    """
+    found.secret = secret or f"none requested; {name_of(options.secret)} is called in the pod"
+    found.server = _server(found.link.host, options.login_kwargs)
+    experiment = ("experiment", [_experiment_of(found.link, options.start)])
+    found.facts += [experiment, *facts, ("secret", [found.secret]), ("server", [found.server])]
+    _examine_key(found, found.link)
+    _examine_options(found, options)
+
+
+def _server(host: str, options: Mapping[str, object]) -> str:
+    """The server that a pod talks to, as far as the decorator decides it."""
+    override = options.get("url_override")
+    if override:
+        return str(override)
+    return COMET_SERVICE if urlsplit(host).hostname in COMET_HOSTS else host
+
+
+def _experiment_of(link: CometLink, start: bool) -> str:
+    """Which experiment a task has, in words."""
+    covers = _COVERS[link.scope] if link.experiment_key is None else f"the one with the key {link.experiment_key}"
+    started = "" if start else ", which the body starts itself"
+    return f"{link.workspace}/{link.project_name}: {covers}{started}"
+
+
+def _examine_key(found: Report, link: CometLink) -> None:
     """Say what is to be said of a given experiment key."""
     key = link.experiment_key
     if key is None:
@@ -104,7 +121,7 @@ def examine_key(found: Report, link: CometLink) -> None:
     found.notes.append("All nodes, attempts and executions log to this one experiment, since it has an experiment_key.")
 
 
-def examine_options(found: Report, options: Options) -> None:
+def _examine_options(found: Report, options: Options) -> None:
     """Say what is to be said of the other options."""
     link, keywords = options.link, options.login_kwargs
     override = keywords.get("url_override")

@@ -28,7 +28,7 @@ from .summary import Asset, Summary, summarized
 from .terminal import columns, number, one_line, plot, size
 
 _DETAILED = 3
-"""So many archives are shown one by one; of more, there is a table."""
+"""So many archives are shown one by one. For more, there is a table."""
 
 _MAX_ROWS = 40
 """Rows of one kind that are shown of an archive."""

@@ -7,23 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .. import names
 from ..archives.already_sent import names_on_server
 from ..archives.archive import Archive, Message, files_of, name_of_metric, read_archive
 from ..archives.run_order import of_one_node
 from ..deck.metric_history import MetricCourse, MetricHistory
 from ..deck.page import DeckContent
 from ..errors import ArchiveError
-from ..names import (
-    FLYTE_ATTEMPT,
-    FLYTE_ERROR_MESSAGE,
-    FLYTE_ERROR_TYPE,
-    FLYTE_EXECUTION,
-    FLYTE_TASK,
-    TRACEBACK,
-    Status,
-    mark_of,
-    marked,
-)
+from ..names import known_status, mark_of, marked
 from ..sdk.logged_values import is_bookkeeping, is_of_the_system
 
 _END_OF_TIME = 253_402_300_800_000
@@ -41,7 +32,7 @@ class Asset:
     """A file, or what the SDK sends as one.
 
     Attributes:
-        name: Its name; of a remote one its address.
+        name: Its name, or the address of a remote one.
         kind: What it is to Comet: ``asset``, ``source_code``, ``confusion-matrix``...
         size: Its bytes; None if it is not in the archive.
     """
@@ -57,7 +48,7 @@ class Summary:
 
     Attributes:
         archive: The archive.
-        content: What a page says of it. The address of the experiment is not in it, since a server has to be known.
+        content: What a page says of it. The experiment's address is empty, because it depends on the server.
         others: Values of Others by name.
         assets: Its assets.
     """
@@ -97,16 +88,16 @@ def summarized(path: Path) -> Summary:
         workspace=archive.workspace or "",
         project_name=archive.project_name or "",
         url="",
-        status=_status(archive.status),
+        status=known_status(archive.status, "finished"),
         offline=True,
-        error=": ".join(filter(None, (other(FLYTE_ERROR_TYPE), other(FLYTE_ERROR_MESSAGE)))) or None,
-        traceback=content.traceback(marked(mark, TRACEBACK)) or None,
+        error=": ".join(filter(None, (other(names.FLYTE_ERROR_TYPE), other(names.FLYTE_ERROR_MESSAGE)))) or None,
+        traceback=content.traceback(marked(mark, names.TRACEBACK)) or None,
         started=start,
         duration=max(0.0, stop - start) if start is not None and stop is not None else None,
         tags=sorted(map(str, tags)) if isinstance(tags, list) else [],
-        task=other(FLYTE_TASK),
-        execution=other(FLYTE_EXECUTION),
-        attempt=other(FLYTE_ATTEMPT),
+        task=other(names.FLYTE_TASK),
+        execution=other(names.FLYTE_EXECUTION),
+        attempt=other(names.FLYTE_ATTEMPT),
         parameters=content.parameters,
         metrics=content.metrics(),
     )
@@ -133,12 +124,11 @@ class _Content:
         if message.type == "metric_msg":
             self._add_metric(message)
         elif message.type == "parameter_msg":
-            parameter = payload.get("param") or payload.get("params") or {}
-            name = str(parameter.get("paramName"))
+            name = str(message.parameter.get("paramName"))
             if not is_bookkeeping(name):
                 shown = names_on_server(name, payload.get("context"))[0]
-                self.parameters[shown] = str(parameter.get("paramValue"))
-        elif message.type in ("file_upload", "remote_file"):
+                self.parameters[shown] = str(message.parameter.get("paramValue"))
+        elif message.is_asset:
             self.assets.append(self._asset(message))
 
     def _add_metric(self, message: Message) -> None:
@@ -155,14 +145,14 @@ class _Content:
 
     def _asset(self, message: Message) -> Asset:
         payload = message.payload
-        given: Mapping[str, object] = payload.get("additional_params") or {}
+        given = message.asset
         kind = str(given.get("type") or payload.get("upload_type") or "asset")
         if message.type == "remote_file":
             return Asset(str(payload.get("remote_uri")), kind, None)
         name = str(given.get("fileName") or kind)
         files = files_of(message)
         sizes = [self._sizes.get(file) for file in files]
-        if name.endswith(TRACEBACK) and files and sizes[0] is not None:
+        if name.endswith(names.TRACEBACK) and files and sizes[0] is not None:
             self._tracebacks[name] = files[0]
         return Asset(kind if name == "auto-generated-in-the-backend" else name, kind, sizes[0] if sizes else None)
 
@@ -178,12 +168,6 @@ class _Content:
         courses = self._history.courses()
         known = {course.name for course in courses}
         return courses + [course for name, course in self._texts.items() if name not in known]
-
-
-def _status(status: str | None) -> Status:
-    """An archive says only of a run that went wrong how it ended."""
-    known: dict[str | None, Status] = {"failed": "failed", "terminated": "terminated"}
-    return known.get(status, "finished")
 
 
 def _seconds(milliseconds: object) -> float | None:

@@ -10,6 +10,7 @@ from flytekit.core.context_manager import FlyteEntities
 
 from ..flyte1.registration import TemplateConfig
 from ..flyte1.tasks import Task
+from ..tracked_function import layers
 
 
 def tracked_tasks() -> list[tuple[Task, TemplateConfig]]:
@@ -30,7 +31,7 @@ def _tasks() -> Iterator[Task]:
 
 def decorated_functions(modules: list[ModuleType]) -> dict[str, object]:
     """Decorated functions of modules that no task was made of, by name."""
-    used = [getattr(task, "task_function", None) for task in _tasks()]
+    used = {id(layer) for task in _tasks() for layer in layers(getattr(task, "task_function", None))}
     return {
         f"{module.__name__}.{name}": value
         for module in modules
@@ -38,12 +39,5 @@ def decorated_functions(modules: list[ModuleType]) -> dict[str, object]:
         if callable(value)
         and isinstance(getattr(value, "get_config", None), TemplateConfig)
         and not isinstance(value, PythonTask)
-        and not any(value is function or value in _wrapped(function) for function in used)
+        and id(value) not in used
     }
-
-
-def _wrapped(function: object) -> list[object]:
-    found = []
-    while (function := getattr(function, "__wrapped__", None)) is not None:
-        found.append(function)
-    return found

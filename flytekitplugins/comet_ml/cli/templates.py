@@ -1,25 +1,15 @@
 """URL templates for the Flyte console: what a platform's configuration has for each type of link.
 
 The control plane puts names in the place of `{{ .variable }}`, and can do nothing else. A direct template writes them
-one after the other, as the experiment's key is where that can be right; one for the resolver page hands all of them
-to the page, which computes the key as the pod does.
+one after the other, because the experiment's key is such a text for many nodes. A template for the resolver page hands
+all names to the page, and the page computes the key as the pod does.
 """
 
 from __future__ import annotations
 
-from ..names import (
-    CUSTOM_LINK_TYPE,
-    EXECUTION_LINK_TYPE,
-    EXPERIMENT_KEY_KEY,
-    HOST_KEY,
-    LINK_SUFFIX_KEY,
-    NODE_LINK_TYPE,
-    PROJECT_NAME_KEY,
-    WHOLE_EXECUTION_LINK_TYPE,
-    WORKSPACE_KEY,
-)
+from .. import names
 
-LINK_TYPES = (EXECUTION_LINK_TYPE, CUSTOM_LINK_TYPE, NODE_LINK_TYPE, WHOLE_EXECUTION_LINK_TYPE)
+LINK_TYPES = (names.EXECUTION_LINK_TYPE, names.CUSTOM_LINK_TYPE, names.NODE_LINK_TYPE, names.WHOLE_EXECUTION_LINK_TYPE)
 """Every link type, in the order in which the configuration has them."""
 
 
@@ -31,21 +21,21 @@ def _config(name: str) -> str:
     return _variable(f"taskConfig.{name}")
 
 
-_PROJECT = f"{_config(HOST_KEY)}/{_config(WORKSPACE_KEY)}/{_config(PROJECT_NAME_KEY)}"
+_PROJECT = f"{_config(names.HOST_KEY)}/{_config(names.WORKSPACE_KEY)}/{_config(names.PROJECT_NAME_KEY)}"
 
 _DIRECT_KEYS = {
-    EXECUTION_LINK_TYPE: "".join(
-        [*map(_variable, ("executionName", "nodeId", "taskRetryAttempt")), _config(LINK_SUFFIX_KEY)]
+    names.EXECUTION_LINK_TYPE: "".join(
+        [*map(_variable, ("executionName", "nodeId", "taskRetryAttempt")), _config(names.LINK_SUFFIX_KEY)]
     ),
-    CUSTOM_LINK_TYPE: _config(EXPERIMENT_KEY_KEY),
+    names.CUSTOM_LINK_TYPE: _config(names.EXPERIMENT_KEY_KEY),
     # The suffix between the names keeps them apart: "run1" and "2n0" are not "run12" and "n0".
-    NODE_LINK_TYPE: f"{_variable('executionName')}{_config(LINK_SUFFIX_KEY)}{_variable('nodeId')}",
-    WHOLE_EXECUTION_LINK_TYPE: f"{_variable('executionName')}{_config(LINK_SUFFIX_KEY)}",
+    names.NODE_LINK_TYPE: f"{_variable('executionName')}{_config(names.LINK_SUFFIX_KEY)}{_variable('nodeId')}",
+    names.WHOLE_EXECUTION_LINK_TYPE: f"{_variable('executionName')}{_config(names.LINK_SUFFIX_KEY)}",
 }
 
-_COMET = {name: _config(name) for name in (HOST_KEY, WORKSPACE_KEY, PROJECT_NAME_KEY)}
+_COMET = {name: _config(name) for name in (names.HOST_KEY, names.WORKSPACE_KEY, names.PROJECT_NAME_KEY)}
 _EXECUTION = {
-    LINK_SUFFIX_KEY: _config(LINK_SUFFIX_KEY),
+    names.LINK_SUFFIX_KEY: _config(names.LINK_SUFFIX_KEY),
     "execution_project": _variable("executionProject"),
     "execution_domain": _variable("executionDomain"),
     "execution_name": _variable("executionName"),
@@ -56,10 +46,10 @@ _NODE = {
     "generated_name": _variable("generatedName"),
 }
 _FRAGMENTS = {
-    EXECUTION_LINK_TYPE: {"scope": "attempt", **_COMET, **_EXECUTION, **_NODE},
-    CUSTOM_LINK_TYPE: {"scope": "custom", **_COMET, EXPERIMENT_KEY_KEY: _config(EXPERIMENT_KEY_KEY)},
-    NODE_LINK_TYPE: {"scope": "node", **_COMET, **_EXECUTION, **_NODE},
-    WHOLE_EXECUTION_LINK_TYPE: {"scope": "execution", **_COMET, **_EXECUTION},
+    names.EXECUTION_LINK_TYPE: {"scope": "attempt", **_COMET, **_EXECUTION, **_NODE},
+    names.CUSTOM_LINK_TYPE: {"scope": "custom", **_COMET, names.EXPERIMENT_KEY_KEY: _config(names.EXPERIMENT_KEY_KEY)},
+    names.NODE_LINK_TYPE: {"scope": "node", **_COMET, **_EXECUTION, **_NODE},
+    names.WHOLE_EXECUTION_LINK_TYPE: {"scope": "execution", **_COMET, **_EXECUTION},
 }
 
 

@@ -52,7 +52,7 @@ def _blocks(values: Sequence[float]) -> str:
     low, high = min(values), max(values)
     if low == high:
         return _BLOCKS[len(_BLOCKS) // 2] * len(values)
-    # The difference of two great numbers can be infinite; that of two halves is not.
+    # The difference of two great numbers can be infinite. The difference of their halves is not.
     scale = 0.5 if math.isinf(high - low) else 1.0
     steps = [(value * scale - low * scale) / (high * scale - low * scale) * (len(_BLOCKS) - 1) for value in values]
     return "".join(_BLOCKS[round(step)] for step in steps)

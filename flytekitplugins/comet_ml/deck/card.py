@@ -23,7 +23,7 @@ def card(url: str | None, name: str, key: str, workspace: str, project: str) -> 
     """
     title = escape(name or key)
     if url is not None and urlsplit(url).scheme in ("http", "https"):
-        # The text's colour can be read on any background; a browser's own for links cannot, on a dark one.
+        # The text's colour can be read on any background. A browser's own colour for links cannot, on a dark one.
         link = 'style="color:inherit;text-decoration:underline" target="_blank" rel="noopener noreferrer"'
         title = f'<a href="{escape(url)}" {link}>{title}</a>'
     else:

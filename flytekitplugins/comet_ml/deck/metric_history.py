@@ -1,8 +1,8 @@
-"""The course of each metric, recorded in this process: what a plot needs, in bounded memory and without a request.
+"""The course of each metric for its plot, recorded in this process: in bounded memory and without a request.
 
-A metric can have a million points. They are kept in buckets of consecutive points, of which each remembers its lowest
-and its highest: when there are too many buckets, neighbours are merged, so that a bucket covers twice as many points.
-So no peak is lost, and minimum, maximum, first and last are exact.
+A metric can have a million points. They are kept in buckets of consecutive points, and a bucket remembers its lowest
+and its highest. If there are too many buckets, neighbours are merged, and a bucket covers twice as many points. So no
+peak is lost, and minimum, maximum, first and last are exact.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 MAX_METRICS = 1000
-"""Metrics whose course is recorded; of later ones, only the last value is known."""
+"""Metrics whose course is recorded. Only the last value is known of later ones."""
 
 MAX_BUCKETS = 160
 """Buckets of one metric, with two points each: a plot has about as many pixels."""
 
 MAX_GAPS = 40
-"""Runs of values that are not finite of which the place is kept; later ones are counted."""
+"""How many runs of values that are not finite keep their place. Later ones are only counted."""
 
 _PLAIN = (float, int, str)
 
@@ -96,7 +96,7 @@ class MetricHistory:
 
         Args:
             name: Name of the metric.
-            value: Anything that `float` takes; what it does not take is not recorded.
+            value: Anything that `float` takes. Anything else is not recorded.
             step: Step of the experiment, if there is one.
             seconds: Time since the recording began; None for now.
 

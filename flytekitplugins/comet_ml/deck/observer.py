@@ -1,4 +1,4 @@
-"""Follows a session's experiments for the Comet deck: what the page says is gathered here."""
+"""Follows a session's experiments, and gathers what the Comet deck says of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from ..foreign_text import described
 from ..link import CometLink
-from ..names import FLYTE_ATTEMPT, FLYTE_EXECUTION, FLYTE_STATUS, FLYTE_TASK, Status, marked
+from ..names import FLYTE_ATTEMPT, FLYTE_EXECUTION, FLYTE_STATUS, FLYTE_TASK, Status, known_status, marked
 from ..sdk import logged_values
 from ..sdk.experiments import is_offline
 from ..sdk.protocols import Experiment
@@ -125,12 +125,11 @@ class DeckObserver:
 
 
 def _status(experiment: Experiment, progress: Progress) -> Status:
-    """What was reported to Comet is what is shown; an experiment that the body ended itself was told nothing."""
+    """The page shows what Comet was told. An experiment that the body ended itself was told nothing."""
     if progress.status == "running":
         return "running"
     told = logged_values.logged_other(experiment, marked(progress.plan.mark, FLYTE_STATUS))
-    known: dict[str | None, Status] = {"failed": "failed", "terminated": "terminated", "finished": "finished"}
-    return known.get(told, progress.status)
+    return known_status(told, progress.status)
 
 
 def _parameters(experiment: Experiment) -> dict[str, str]:

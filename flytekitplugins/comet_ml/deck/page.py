@@ -1,7 +1,7 @@
-"""The page about an experiment in the Flyte console: HTML that needs nothing else, from what is known of it.
+"""The page about an experiment in the Flyte console, as HTML that needs nothing else.
 
-Rendering is a pure function. Every text in the page is escaped, links are to http and https only, there is no script
-and no request, and the page has a size that no number of metrics or parameters exceeds.
+Rendering is a pure function. Every text in the page is escaped. Links lead to http and https only. There is no script
+and no request. The page keeps within its size, however many metrics or parameters there are.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .metrics_section import metrics_section
 from .numbers import span
 
 MAX_BYTES = 1_800_000
-"""Size of the page in bytes; flytekit's own part of the deck comes on top."""
+"""Size of the page in bytes. flytekit adds its own part of the deck."""
 
 _MAX_EARLIER = 10
 _MAX_TAGS = 30
@@ -56,7 +56,7 @@ class DeckContent:
         name: Name of the experiment.
         workspace: Comet workspace.
         project_name: Comet project.
-        url: The experiment's address in Comet; of an offline one, after its upload.
+        url: The experiment's address in Comet. An offline one is there after its upload.
         status: How its task goes or went.
         offline: Whether it is written to an archive.
         archive: Where the archive is, once that is known.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 from collections.abc import Callable, Sequence
 from html import escape
 
@@ -79,9 +80,10 @@ def thinned(points: Sequence[MetricPoint], max_points: int) -> list[MetricPoint]
         return list(points)
     stretches = max(1, (max_points - 2) // 2)
     kept = {points[0].number: points[0], points[-1].number: points[-1]}
+    value = operator.attrgetter("value")
     for index in range(stretches):
         stretch = points[len(points) * index // stretches : len(points) * (index + 1) // stretches]
-        for point in (min(stretch, key=_value), max(stretch, key=_value)):
+        for point in (min(stretch, key=value), max(stretch, key=value)):
             kept[point.number] = point
     return [kept[number] for number in sorted(kept)]
 
@@ -126,10 +128,6 @@ def ticks_around(low: float, high: float, wanted: int) -> list[float]:
         return [low, high]
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [number * step for number in range(first, max(last, first + 1) + 1)]
-
-
-def _value(point: MetricPoint) -> float:
-    return point.value
 
 
 def _has_steps(course: MetricCourse) -> bool:

@@ -1,4 +1,4 @@
-"""The Comet deck of a task in the Flyte console: whether there is one, its place among the others, its publication."""
+"""The Comet deck of a task in the Flyte console: whether there is one, where it stands, when it is published."""
 
 from __future__ import annotations
 
@@ -19,10 +19,9 @@ DECK_NAME = "Comet"
 def deck_observer(context: FlyteContext, template: TemplateConfig) -> DeckObserver | None:
     """What follows the experiments of a call, and shows them in the deck of its task.
 
-    Whether a task has decks, flytekit says twice: in the context of the call, where a task within another one finds
-    the other's answer, and on the task, where the one that a map task maps has its own (a map task never has decks).
-    A worker process of an Elastic task finds no answer in its context: what it puts among its decks, the parent
-    publishes with its own.
+    flytekit says in two places whether a task has decks. The context of the call says it, but a task within another one
+    finds the other's answer there. The task says it, but a task that is mapped has its own answer, and a map task never
+    has decks. A worker process of an Elastic task finds no answer in its context. Its parent publishes the decks.
 
     Args:
         context: flytekit's context of the call.
@@ -32,7 +31,7 @@ def deck_observer(context: FlyteContext, template: TemplateConfig) -> DeckObserv
         None for a task without decks.
     """
     parameters = context.user_space_params
-    # There since `Deck.publish`; before, the context says nothing.
+    # The context says so from the flytekit on that has `Deck.publish`.
     says = isinstance(parameters, ExecutionParameters) and hasattr(type(parameters), "enable_deck")
     if says and parameters.enable_deck:
         return DeckObserver(_Deck(context, template, publishes=True)) if template.decks is not False else None
@@ -92,8 +91,9 @@ class _Deck:
     def _is_due(self, statuses: set[str]) -> bool:
         """Whether to publish, or leave it to flytekit.
 
-        In a pod, people can look while the task runs. At its end, flytekit publishes all decks: in a pod also after an
-        exception, though not after `sys.exit` or a signal; locally only after success, and never those of `@dynamic`.
+        In a pod, people can look while the task runs. At its end, flytekit publishes all decks. In a pod it does so
+        after an exception too, but not after `sys.exit` or a signal. Locally it does so only after success, and never
+        for `@dynamic`.
         """
         if "running" in statuses:
             return not self._local

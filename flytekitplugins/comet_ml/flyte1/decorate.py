@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
@@ -12,7 +12,7 @@ from flytekit.core.context_manager import CompilationState, FlyteContextManager
 from flytekit.core.python_function_task import PythonFunctionTask
 from flytekit.core.workflow import WorkflowBase
 
-from ..decorated import Function, Surroundings
+from ..decorated import Function, FunctionCall, Surroundings
 from ..errors import UnsupportedFunctionError
 from ..front_end.decorate import TrackedCall, attributes_of, check_input_names, checked_function, is_function
 from ..inputs.arguments import check_no_secrets
@@ -72,13 +72,13 @@ class FlyteCall(TrackedCall):
     def _in_pod(self) -> bool:
         return "FLYTE_INTERNAL_EXECUTION_ID" in os.environ
 
-    def _plan(self, around: Surroundings, args: tuple[object, ...], kwargs: Mapping[str, object]) -> SessionPlan:
+    def _plan(self, around: Surroundings, call: FunctionCall) -> SessionPlan:
         from .plan import session_plan
 
-        template, function = self._template, self._function
+        template, function = self._template, call.function
         if around.plan_of_action is not None:
             # flyte-migrate runs tasks of Flyte 1 as actions of Flyte 2.
-            return around.plan_of_action(template.action_task, function, args, kwargs, around.environ)
+            return around.plan_of_action(template.action_task, call, around.environ)
         context = (around.context_manager or FlyteContextManager).current_context()
         # The body of @dynamic is compiled too, but in a pod and with the mode of one.
         if isinstance(context.compilation_state, CompilationState) and is_local(context):
@@ -86,7 +86,7 @@ class FlyteCall(TrackedCall):
             _workflow_functions.add(function)
         if function in _workflow_functions:
             raise _on_a_workflow(function.__name__)
-        return session_plan(template, function, args, kwargs, context, around.environ)
+        return session_plan(template, call, context, around.environ)
 
 
 def _decorated_function(

@@ -176,8 +176,8 @@ def _mapped_task(name: str) -> str:
 def _local_run() -> str | None:
     """What the calls of one local run have in common: an identifier that is kept with the outermost state of the run.
 
-    flytekit gives all local runs the same execution id. It keeps the contexts that are around a call in a stack, the
-    outermost first; each run begins with a new execution state.
+    flytekit gives all local runs the same execution id. It keeps the contexts around a call in a stack, the outermost
+    first. Each run begins with a new execution state.
     """
     for context in flyte_context_Var.get():
         state = context.execution_state

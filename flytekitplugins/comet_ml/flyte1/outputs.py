@@ -18,7 +18,7 @@ def output_names(function: Function) -> list[str] | None:
         function: The task's function.
 
     Returns:
-        None where its annotation cannot be read yet; flytekit says why when it makes a task of it.
+        None if its annotation cannot be read yet. flytekit says why when it makes a task of it.
     """
     try:
         hints = typing.get_type_hints(inspect.unwrap(function), include_extras=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, MutableMapping
+from collections.abc import MutableMapping
 
 from flytekit.core.context_manager import FlyteContext
 
-from ..decorated import Function
+from ..decorated import FunctionCall
 from ..front_end.plan import FlyteSide, planned
 from ..session.plan import SessionPlan
 from .deck import deck_observer
@@ -19,31 +19,24 @@ from .storage import archive_store
 
 
 def session_plan(
-    template: TemplateConfig,
-    function: Function,
-    args: tuple[object, ...],
-    kwargs: Mapping[str, object],
-    context: FlyteContext,
-    environ: MutableMapping[str, str],
+    template: TemplateConfig, call: FunctionCall, context: FlyteContext, environ: MutableMapping[str, str]
 ) -> SessionPlan:
     """What the session of a call is to do.
 
     Args:
         template: What the decorator adds to the task's template, which knows the task.
-        function: The decorated function.
-        args: Arguments of the call.
-        kwargs: Arguments of the call.
+        call: The call.
         context: flytekit's current context.
         environ: The environment of the process.
     """
-    identity = identify(context, environ, task=f"{function.__module__}.{function.__name__}")
+    identity = identify(context, environ, task=call.name)
     flyte = FlyteSide(
         identity=identity,
         read_api_key=lambda: read_api_key(template.options.secret, context.user_space_params.secrets, environ),
         store=None if identity.local else archive_store(context),
         secrets=functools.partial(secrets_of_the_pod, environ),
-        outputs=functools.partial(named_outputs, function),
+        outputs=functools.partial(named_outputs, call.function),
         observer=functools.partial(deck_observer, context, template),
         commands=("pyflyte",),
     )
-    return planned(template.options, function, args, kwargs, environ, flyte)
+    return planned(template.options, call, environ, flyte)

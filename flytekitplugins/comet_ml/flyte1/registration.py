@@ -1,10 +1,9 @@
-"""From a function, or a flytekit task, to its tracked form: a real function, and the hooks by which flytekit sees it.
+"""A function's tracked form for flytekit: a real function, and the hooks by which flytekit sees it.
 
-flytekit reads a task's link from the decorator only if the decorated object is an instance of its `ClassDecorator`,
-and then only from the outermost one; an instance also breaks async tasks, tasks in `__main__` and notebooks. A real
-function has none of these troubles. Its link reaches the task template through `get_config`: flytekit copies a
-function's attributes onto the task (`functools.update_wrapper`), and the translator calls the task's `get_config`
-before it reads the task's secrets.
+flytekit has a `ClassDecorator`, whose instances say a task's link. It asks the outermost one alone, and an instance
+breaks async tasks, tasks in `__main__` and notebooks. A real function has none of these troubles. Its link reaches the
+task template through `get_config`. flytekit copies a function's attributes onto the task
+(`functools.update_wrapper`), and the translator calls the task's `get_config` before it reads the task's secrets.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from ..log import logger
 from ..names import LINK_TYPE_KEY
 from ..options import Options
 from ..pickled_secret import warn_of_a_key
-from ..tracked_function import Tracking
+from ..tracked_function import Tracking, layers
 from ..tracked_function import tracked_function as tracked
 from .tasks import Task, introduce_tasks, maps_over, request_secret
 
@@ -65,12 +64,7 @@ class _Attributes(dict[str, object]):
 
 def class_decorators(function: object) -> list[ClassDecorator]:
     """Flytekit's own kind of decorators on a function, from the outermost in."""
-    found: list[ClassDecorator] = []
-    while function is not None:
-        if isinstance(function, ClassDecorator):
-            found.append(function)
-        function = getattr(function, "__wrapped__", None)
-    return found
+    return [each for each in layers(function) if isinstance(each, ClassDecorator)]
 
 
 class TemplateConfig:
@@ -141,7 +135,7 @@ class TemplateConfig:
     def config(self) -> dict[str, str]:
         """The config of the link, beside what other decorators of the task put into the template.
 
-        flytekit reads only the outermost decorator: this stands in for all of them, and so lists all link types.
+        flytekit reads only the outermost decorator. So this one speaks for all of them, and lists all link types.
         """
         own, link_types, merged = _config_of(self.link), [self.link.link_type], dict[str, str]()
         for _, config in self._others():
@@ -198,7 +192,7 @@ def _config_of(link: CometLink) -> dict[str, str]:
 def _watch_eager_tasks() -> None:
     """Let `@eager` above the decorator have its link: alone of flytekit's tasks, it takes over no attributes."""
     eager: Any = getattr(python_function_task, "EagerAsyncPythonFunctionTask", None)
-    # There since flytekit 1.14; a class of its own since then, on which nobody has a get_config.
+    # It is there from flytekit 1.14 on. Its get_config is that of its base class.
     if eager is None or "get_config" in vars(eager):
         return
 

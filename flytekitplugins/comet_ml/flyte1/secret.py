@@ -67,7 +67,7 @@ def _flyte_secret(
     try:
         return secrets.get(**arguments)
     except UnicodeDecodeError:
-        # A file that is no text; what is in it stands in the exception.
+        # The file is no text. The exception has its content, so it is dropped.
         return "\N{REPLACEMENT CHARACTER}"
     except ValueError:
         if variable and variable in environ:

@@ -1,4 +1,4 @@
-"""flytekit's tasks: which there are in this process, which are mapped, and the secrets that they ask for."""
+"""The tasks of flytekit in this process: which are mapped, and which secrets they ask for."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ _map_tasks: dict[int, list[Task]] = {}
 
 
 def introduce_tasks(template_config: type[TakesTask]) -> None:
-    """Tell every `TemplateConfig` its task, and note the map tasks, of the tasks that are new since the last time.
+    """Tell every `TemplateConfig` its task, and note the map tasks. Only tasks that are new are looked at.
 
-    To look through all tasks for each of them would take long where there are many.
+    A look through all tasks for each of them would take long, because there can be many.
 
     Args:
         template_config: The class `registration.TemplateConfig`, which a tracked task has for its `get_config`.

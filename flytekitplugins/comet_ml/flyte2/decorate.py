@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from flyte.extend import AsyncFunctionTaskTemplate
 
-from ..decorated import ActionTask, Function, Surroundings
+from ..decorated import ActionTask, Function, FunctionCall, Surroundings
 from ..front_end.decorate import TrackedCall, attributes_of, check_input_names, checked_function, is_function
 from ..options import Options
 from ..pickled_secret import warn_of_a_key
@@ -65,10 +65,10 @@ class ActionCall(TrackedCall):
     def _in_pod(self) -> bool:
         return in_pod(os.environ)
 
-    def _plan(self, around: Surroundings, args: tuple[object, ...], kwargs: Mapping[str, object]) -> SessionPlan:
+    def _plan(self, around: Surroundings, call: FunctionCall) -> SessionPlan:
         from .plan import session_plan
 
-        return session_plan(self._action_task, self._function, args, kwargs, around.environ)
+        return session_plan(self._action_task, call, around.environ)
 
 
 def _decorated_function(

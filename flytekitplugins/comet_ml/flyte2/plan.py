@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, MutableMapping
+from collections.abc import MutableMapping
 
 import flyte
 
-from ..decorated import ActionTask, Function
+from ..decorated import ActionTask, Function, FunctionCall
 from ..front_end.plan import FlyteSide, planned
 from ..log import logger
 from ..session.plan import SessionPlan
@@ -22,26 +22,18 @@ _COMMANDS = ("a0", "flyte", "pyflyte", "clustered")
 _without_link: set[str] = set()
 
 
-def session_plan(
-    action_task: ActionTask,
-    function: Function,
-    args: tuple[object, ...],
-    kwargs: Mapping[str, object],
-    environ: MutableMapping[str, str],
-) -> SessionPlan:
+def session_plan(action_task: ActionTask, call: FunctionCall, environ: MutableMapping[str, str]) -> SessionPlan:
     """What the session of a call is to do.
 
     Args:
         action_task: What is known of the task.
-        function: The decorated function.
-        args: Arguments of the call.
-        kwargs: Arguments of the call.
+        call: The call.
         environ: The environment of the process.
     """
     context = flyte.ctx()
-    identity = identify(context, environ, task=action_task.name or f"{function.__module__}.{function.__name__}")
+    identity = identify(context, environ, task=action_task.name or call.name)
     if action_task.name is None and not identity.local:
-        _say_that_there_is_no_link(function)
+        _say_that_there_is_no_link(call.function)
     side = FlyteSide(
         identity=identity,
         read_api_key=functools.partial(read_api_key, action_task.options.secret, environ),
@@ -51,7 +43,7 @@ def session_plan(
         observer=lambda: report_observer(context) if action_task.report else None,
         commands=_COMMANDS,
     )
-    return planned(action_task.options, function, args, kwargs, environ, side)
+    return planned(action_task.options, call, environ, side)
 
 
 def named_outputs(returned: object) -> dict[str, object]:

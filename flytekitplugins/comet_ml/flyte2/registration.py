@@ -1,14 +1,14 @@
 """What the decorator adds to a task of Flyte 2: the link and the secret, by changing the task in place.
 
-`override` makes a copy, of which neither the task's environment nor a later `override` knows. A task that is made
-*of* a decorated function (the decorator stands below ``@env.task``, or flyte-migrate makes it) says nothing to the
-function: so every new task is looked at, by its `__post_init__`.
+`override` makes a copy, and neither the task's environment nor a later `override` knows the copy. A task can also be
+made *of* a decorated function: the decorator stands below ``@env.task``, or flyte-migrate makes the task. The function
+is not told of it. So every new task is looked at, by its `__post_init__`.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from types import ModuleType
 from typing import Any, TypeAlias
 
@@ -19,6 +19,7 @@ from ..decorated import ACTION_TASK, ActionTask
 from ..errors import InvalidOptionError
 from ..options import Options
 from ..shown import shown
+from ..tracked_function import layers
 from .link import CometActionLink
 from .secret import flyte_secret, is_same
 
@@ -81,7 +82,7 @@ def watch_tasks() -> None:
 
 def action_task_of(function: object) -> ActionTask | None:
     """What is known of the task of a function that is decorated, or under other decorators; None for another one."""
-    found = (getattr(each, ACTION_TASK, None) for each in _wrapped(function))
+    found = (getattr(each, ACTION_TASK, None) for each in layers(function))
     return next((each for each in found if isinstance(each, ActionTask)), None)
 
 
@@ -105,9 +106,3 @@ def decorated_functions(modules: Iterable[ModuleType]) -> list[str]:
 
 def _is_left(action_task: object) -> bool:
     return isinstance(action_task, ActionTask) and action_task.name is None
-
-
-def _wrapped(function: object) -> Iterator[object]:
-    while function is not None:
-        yield function
-        function = getattr(function, "__wrapped__", None)

@@ -75,11 +75,7 @@ def read_api_key(secret: FlyteSecret | Callable[[], str], environ: Mapping[str, 
     if requested is None:
         return key_of_callable(secret)
     name = secret_in_words(
-        "flyte.Secret",
-        key=requested.key,
-        group=requested.group,
-        mount=requested.mount,
-        as_env_var=requested.as_env_var,
+        "flyte.Secret", key=requested.key, group=requested.group, mount=requested.mount, as_env_var=requested.as_env_var
     )
     return checked_api_key(_delivered(requested, name, environ), name)
 

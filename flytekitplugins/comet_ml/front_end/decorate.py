@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from .. import names
-from ..decorated import ACTION_TASK, ActionTask, Function, Surroundings
+from ..decorated import ACTION_TASK, ActionTask, Function, FunctionCall, Surroundings
 from ..errors import UnsupportedFunctionError
 from ..inputs.arguments import check_no_secrets, input_names
 from ..options import Options, check_known_names
@@ -46,7 +46,8 @@ class TrackedCall(ABC):
         from ..session.session import Session
 
         around = self._surroundings()
-        return Session(around.comet_ml, around.environ, self._plan(around, args, kwargs))
+        plan = self._plan(around, FunctionCall(self._function, args, kwargs))
+        return Session(around.comet_ml, around.environ, plan)
 
     def _prepare_for_threads(self) -> None:
         # Flyte runs some tasks in a thread, where Python lets nobody watch for SIGTERM.
@@ -58,7 +59,7 @@ class TrackedCall(ABC):
         """Whether this process is one of a pod."""
 
     @abstractmethod
-    def _plan(self, around: Surroundings, args: tuple[object, ...], kwargs: Mapping[str, object]) -> SessionPlan:
+    def _plan(self, around: Surroundings, call: FunctionCall) -> SessionPlan:
         """What the session of a call is to do."""
 
 

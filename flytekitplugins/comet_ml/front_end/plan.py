@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..deck.notebook import in_notebook
 from ..deck.observer import DeckObserver
-from ..decorated import Function
+from ..decorated import FunctionCall
 from ..inputs.arguments import named_arguments
 from ..inputs.report import InputReport, OutputReport, input_report, output_report
 from ..names import FLYTE_PREVIOUS_EXPERIMENT
@@ -22,7 +22,8 @@ from ..tracked_function import source_file
 from .identity import BaseIdentity
 
 
-@dataclass(frozen=True, kw_only=True)
+# What the functions hold can be the API key: no repr shows it.
+@dataclass(frozen=True, kw_only=True, repr=False)
 class FlyteSide:
     """What one generation of Flyte has to say about a call.
 
@@ -45,21 +46,12 @@ class FlyteSide:
     commands: tuple[str, ...]
 
 
-def planned(
-    options: Options,
-    function: Function,
-    args: tuple[object, ...],
-    kwargs: Mapping[str, object],
-    environ: MutableMapping[str, str],
-    flyte: FlyteSide,
-) -> SessionPlan:
+def planned(options: Options, call: FunctionCall, environ: MutableMapping[str, str], flyte: FlyteSide) -> SessionPlan:
     """What the session of a call is to do.
 
     Args:
         options: The decorator's options.
-        function: The decorated function.
-        args: Arguments of the call.
-        kwargs: Arguments of the call.
+        call: The call.
         environ: The environment of the process.
         flyte: What Flyte has to say about it.
     """
@@ -70,13 +62,13 @@ def planned(
         experiment_key = shared_key(environ)
 
     def inputs(secrets: Collection[str]) -> InputReport:
-        arguments = named_arguments(function, args, kwargs)
+        arguments = named_arguments(call.function, call.args, call.kwargs)
         return input_report(arguments, options.log_inputs, flyte.secrets().union(secrets))
 
     def outputs(returned: object, secrets: Collection[str]) -> OutputReport:
         return output_report(flyte.outputs(returned), options.log_outputs, flyte.secrets().union(secrets))
 
-    file = source_file(function)
+    file = source_file(call.function)
     observer = flyte.observer() if primary else None
     return SessionPlan(
         project_name=options.project_name,
@@ -87,7 +79,7 @@ def planned(
         remote=not identity.local,
         log_command_line=identity.local and not Path(sys.argv[0]).name.startswith(flyte.commands),
         source_file=file,
-        source_files=functools.partial(package_files, file, function.__module__),
+        source_files=functools.partial(package_files, file, call.function.__module__),
         start=options.start,
         login_kwargs=options.login_kwargs,
         experiment_config=options.experiment_config,

@@ -1,4 +1,4 @@
-"""The arguments of a call by the names of the task's inputs, and which of them people may name."""
+"""The arguments of a call by the names of the task's inputs, and the names that people may choose."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def named_arguments(function: Function, args: Sequence[object], kwargs: Mapping[
     """The arguments of a call by the names of the inputs, with their defaults.
 
     Returns:
-        Nothing for arguments that do not fit the function: calling it will say so better.
+        Nothing if the arguments do not fit the function. The call itself says so better.
     """
     try:
         bound = _signature(function).bind(*args, **kwargs)

@@ -1,7 +1,7 @@
-"""Inputs that are data: files, directories, data sets, frames and arrays. Where they come from, and their shape.
+"""Inputs that are data: where files, directories, data sets, frames and arrays come from, and their shape.
 
-They are no parameters: a file's path is different in each run, and a frame has no value to compare. Nothing is
-downloaded or computed for what is said of them here.
+They are no parameters. A file's path is different in each run, and a frame has no value to compare. Nothing is
+downloaded or computed here.
 """
 
 from __future__ import annotations

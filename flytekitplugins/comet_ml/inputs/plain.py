@@ -1,7 +1,7 @@
 """From any input to plain values: numbers, texts, bools and None, in dicts and lists of them.
 
-A task's input can be anything, and foreign code answers when one looks at it. So a walk is bounded, looks only at
-fields, items and members, follows no circle, consumes no iterator, and loses no more than the value that raises.
+A task's input can be anything, and a look at it can run foreign code. So the walk through it is bounded. It looks only
+at fields, items and members. It follows no circle, and consumes no iterator. If a value raises, only that one is lost.
 """
 
 from __future__ import annotations
@@ -245,7 +245,7 @@ def members_of(value: object) -> Callable[[], Iterator[tuple[object, Callable[[]
     elif dataclasses.is_dataclass(value):
         names = [field.name for field in dataclasses.fields(value)]
     elif _is_pydantic(kind):
-        # The first is of version 2, in which the other one warns.
+        # The first is of version 2. The other one warns there.
         fields = kind.model_fields if hasattr(kind, "model_fields") else kind.__fields__
         hidden = {name for name, field in fields.items() if getattr(field, "exclude", None)}
         names = [name for name in (*fields, *(getattr(value, "__pydantic_extra__", None) or {})) if name not in hidden]
@@ -284,7 +284,7 @@ def items_of(value: Any) -> Iterator[object] | None:
     if isinstance(value, Sequence):
         return iter(value)
     kind = type(value)
-    # A series can be made a frame; it is data.
+    # A series is data, and can be made a frame.
     is_array = hasattr(kind, "shape") and hasattr(kind, "dtype") and hasattr(kind, "tolist")
     if is_array and not hasattr(kind, "to_frame") and math.prod(value.shape) <= _SMALL_ARRAY:
         items = value.tolist()

@@ -71,18 +71,15 @@ def input_report(arguments: Mapping[str, object], log_inputs: Chosen, secrets: C
     data, all_said = _data(plain.data)
     asset = {**trees, **({} if plain.complete else {"...": "There is more, which is left out."})}
     return InputReport(
-        parameters=flat.values,
-        data=data,
-        left_out=plain.left_out,
-        asset=_json(asset) if over or not all_said else None,
+        parameters=flat.values, data=data, left_out=plain.left_out, asset=_json(asset) if over or not all_said else None
     )
 
 
 def output_report(outputs: Mapping[str, object], log_outputs: Chosen, secrets: Collection[str]) -> OutputReport:
     """What to log of what a task returned.
 
-    A number is a metric, since Comet sorts and filters by the values of metrics, and an Other is a text to it. All else
-    is an Other.
+    A number is a metric, because Comet sorts and filters by the values of metrics. An Other is a text to Comet. All
+    else is an Other.
 
     Args:
         outputs: By the names of the outputs.

@@ -1,9 +1,9 @@
-"""Names and values that speak of a secret: what of a task's inputs nobody may see in Comet.
+"""Names and values that speak of a secret, which nobody may see in Comet.
 
-A name alone says too little. `pad_token_id` is no secret, and neither is `key_dim`; `hub_token` is. So a name has one
-of four senses, and the value decides in the two in the middle: a number or a bool is no secret, and neither is a short
-text that looks like a word. The lists hold what machine learning calls a token or a key, and what services call so;
-a token or key that is in none of them is taken for a secret if it is a text.
+A name alone says too little. `pad_token_id` and `key_dim` are no secrets, and `hub_token` is one. So a name has one of
+four senses. In the two in the middle, the value decides: a number or a bool is no secret, and neither is a short text
+that looks like a word. The lists hold what machine learning calls a token or a key, and what services call so. Any
+other token or key is taken for a secret if it is a text.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 """Experiment keys: pure functions from the names that Flyte gives to a pod to the key of its experiment.
 
-Two rules meet here. A Comet experiment key is 32 to 50 ASCII letters and digits (Comet). And the link template that
-platforms have deployed renders `{executionName}{nodeId}{taskRetryAttempt}{link_suffix}` (Flyte's control plane), so
-a key that is to be linked to has to be that text wherever that text is a legal key. Everywhere else (sub-workflows,
-``@dynamic``, map tasks, names with dashes, names that are too short or too long) the key is a digest of everything
-that tells one pod from another.
+Two rules meet here. A Comet experiment key is 32 to 50 ASCII letters and digits (Comet). And platforms have deployed a
+link template that renders `{executionName}{nodeId}{taskRetryAttempt}{link_suffix}` (Flyte's control plane). So the key
+is that text if the text is a legal key. Everywhere else (sub-workflows, ``@dynamic``, map tasks, names with dashes,
+names that are too short or too long) the key is a digest of everything that tells one pod from another.
 
 What one experiment covers is its scope: an attempt (as above), a node over all its attempts, or a whole execution.
 The texts and digests of different scopes have different tags in them, so that they never meet.
@@ -45,7 +44,7 @@ def is_legal_key(key: str) -> bool:
 def link_suffix(project_name: str, workspace: str, scope: Scope = "attempt") -> str:
     """The part of a rendered key that stands for a Comet project and workspace.
 
-    Part of the deployed link contract; it keeps two decorators with different projects apart in one execution.
+    It is part of the deployed link contract. It keeps two decorators with different projects apart in one execution.
 
     Args:
         project_name: Comet project.
@@ -113,13 +112,7 @@ def previous_attempt(generated_name: str, attempt: str) -> str | None:
 
 
 def derive_experiment_key(
-    *,
-    flyte_project: str,
-    flyte_domain: str,
-    execution: str,
-    generated_name: str,
-    workspace: str,
-    project_name: str,
+    *, flyte_project: str, flyte_domain: str, execution: str, generated_name: str, workspace: str, project_name: str
 ) -> str:
     """The experiment key of one pod.
 

@@ -1,9 +1,9 @@
-"""Which node of an execution a pod belongs to, whatever its attempt.
+"""Which node of an execution a pod belongs to, the same for all attempts.
 
 The control plane joins a node's id from the ids and attempts of the nodes around it (`n0-0-dn1`: node `dn1` under the
-first attempt of `n0`), and the pod's generated name from execution, node id and attempt. A text that is too long is
-replaced by a hash of it, from which nothing can be taken away again; but the pod's output prefix spells out the path
-of nodes and attempts, so that the names can be made once more, and compared.
+first attempt of `n0`). It joins the pod's generated name from execution, node id and attempt. A text that is too long
+is replaced by a hash, and nothing can be read from a hash. But the pod's output prefix spells out the path of nodes and
+attempts. So the names can be made once more, and compared.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import base64
 import re
 
 NODE_ID_LENGTH = 20
-"""Longest id of a node; a longer one is hashed (Flyte's control plane)."""
+"""Longest id of a node. A longer one is hashed (Flyte's control plane)."""
 
 GENERATED_NAME_LENGTHS = (50, 47)
 """Longest generated name: of a pod, and of a Ray cluster (Flyte's control plane)."""

@@ -1,6 +1,6 @@
 """The end of a session: what was opened in the call is ended, and Comet shows how the task ended.
 
-Everything here takes a bounded time and fails nothing: each step that the SDK cannot do is logged, and the others are
+Everything here takes a bounded time, and fails nothing. A step that the SDK cannot do is logged, and the others are
 done all the same.
 """
 
@@ -20,13 +20,7 @@ from ..sdk.experiments import archives_of, is_offline, is_resumed, stop_heartbea
 from ..sdk.patience import hurry
 from ..sdk.protocols import Experiment
 from ..sdk.running_experiment import is_of_another_call
-from ..sdk.sending import (
-    await_connection,
-    deliver_within,
-    end_within,
-    forget_exit_hook,
-    is_connected,
-)
+from ..sdk.sending import await_connection, deliver_within, end_within, forget_exit_hook, is_connected
 from ..sdk.temporary_files import tell_if_gone
 from ..sdk.threads import run_within
 from .life_cycle import Deadline, LifeCycle, Outcome
@@ -72,7 +66,7 @@ class End(Part):
         if self._ending is not None and not self._ending.ended:
             hurry(self._ending, seconds * 0.5)
         if not self._life.wait_until_ended(seconds * 0.6):
-            # The end that hangs in another thread will not come to it any more.
+            # The end hangs in another thread, and does not come to the archives any more.
             self._archive_what_is_there([each for each in self._opened() if not each.ended], deadline.left)
         elif self._life.correct(outcome) and self._call.own is not None:
             self._correct(self._call.own, outcome, deadline)
@@ -82,8 +76,8 @@ class End(Part):
 
         Args:
             seconds: How long this may take.
-            last: Whether the process may be killed at any moment: Comet shows a terminated task from now on, and what
-                comes after all corrects it.
+            last: Whether the process may be killed at any moment. Comet shows a terminated task then, and a later end
+                corrects it.
         """
         if self._life.state != "running":
             return
@@ -92,7 +86,7 @@ class End(Part):
         left = []
         for number, experiment in enumerate(opened):
             share = Deadline(deadline.left / 2 / (len(opened) - number))
-            # Another rank that ends in its own way after all does not correct what it has said: the primary one speaks.
+            # Only the primary rank says so, because another rank does not correct it later.
             tells = last and self._plan.primary and id(experiment) not in self._told_terminated
             if tells and self._is_the_task_s(experiment):
                 self._tell_terminated(experiment, share)
@@ -160,13 +154,13 @@ class End(Part):
 
     def _end_one(self, experiment: Experiment, outcome: Outcome, deadline: Deadline) -> bool:
         """End an experiment, and say whether that came to its end in time."""
-        # What was said before the process was not killed after all is as good as an earlier attempt's.
+        # The process was to be killed, and was not. What was said then counts as an earlier attempt's.
         resumed = is_resumed(experiment) or id(experiment) in self._told_terminated
         key = experiment.get_key()
         reports = experiment.alive and not is_offline(experiment)
 
         def before() -> None:
-            # In an experiment that nodes share, each says how it ended: the state they share follows from it.
+            # If nodes share an experiment, each says how it ended, and the state follows from all of them.
             if experiment.alive:
                 with self.shared.guarded(f"The Comet experiment {key} did not end cleanly"):
                     self._report.log(experiment, outcome, resumed)
@@ -184,7 +178,7 @@ class End(Part):
         if not end_within(experiment, deadline.left):
             return False
         self._add_archives(experiment)
-        # Of one that is away, the archive says the state, and sending it sets it.
+        # Without a connection, the archive has the state, and sending it sets the state.
         if reports and is_connected(experiment):
             run_within(deadline.left, after, "comet-ml-state")
         return True

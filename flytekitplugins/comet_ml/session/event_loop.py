@@ -1,4 +1,4 @@
-"""Beside the event loop: the start and the end of a session in an async task hold no other coroutine up."""
+"""Beside the event loop: in an async task, the start and the end of a session hold up no other coroutine."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from ..log import logger
 
 @contextmanager
 def guarded(what: str, masked: Callable[[str], str] = str) -> Iterator[None]:
-    """Run a block whose failure costs the task nothing: say in one warning what is not done, and go on.
+    """Run a block whose failure costs the task nothing. One warning says what is not done.
 
     Args:
         what: What is not done if it fails, in a sentence: "The Comet experiment of this task was not ended".

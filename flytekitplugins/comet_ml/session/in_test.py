@@ -1,4 +1,4 @@
-"""A rule for tests: a plain pytest run sends nothing to a workspace because its API key lies in somebody's home."""
+"""A rule for tests: an API key in a file of the user's home is no reason for pytest to send anything to Comet."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from .plan import SessionPlan
 from .server import URL_OVERRIDE, server_settings
 
 _SIGNS = ("PYTEST_CURRENT_TEST", "PYTEST_VERSION")
-"""What pytest sets: the first for each test, the second, since 8.2, for the whole run."""
+"""What pytest sets. The first is for each test, and the second, from 8.2 on, for the whole run."""
 
 
 def would_send_unasked(sdk: CometSDK, plan: SessionPlan, environ: Mapping[str, str]) -> bool:
     """Whether this is a test that would be sent only because a file has the API key.
 
-    Who sets `COMET_API_KEY` in the environment, or gives the decorator an ``api_key``, asks for it. So does who has a
-    server on this machine: it is the test's own.
+    People ask for it if they set `COMET_API_KEY` in the environment, or give the decorator an ``api_key``. They also do
+    if the server is on this machine, because it is the test's own.
 
     Args:
-        sdk: The SDK; what a test has put in its place sends nothing.
+        sdk: The SDK. What a test has put in its place sends nothing.
         plan: What the session is to do.
         environ: The environment of the process.
     """

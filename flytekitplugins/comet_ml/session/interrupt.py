@@ -1,4 +1,4 @@
-"""SIGINT (Ctrl-C) while a session ends: the end goes on for a while, and then the interrupt does."""
+"""SIGINT (Ctrl-C) while a session ends. The end goes on for a while, and then the interrupt does."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def uninterrupted(
 ) -> Iterator[Interrupt]:
     """Let the block come to its end although somebody interrupts it; then the interrupt goes on.
 
-    A second interrupt leaves the block at once, and so does the end of the time; a warning then says what was lost. In
-    a thread that is not the main one, and where the signal is ignored, nothing is to be done.
+    A second interrupt leaves the block at once, and so does the end of the time. A warning then says what was lost.
+    Nothing is done in a thread that is not the main one, and if the signal is ignored.
 
     Args:
         seconds: How long the block may take after the interrupt.
@@ -64,7 +64,7 @@ def uninterrupted(
         if interrupt.received:
             _go_on(previous)
     if interrupt.left is not None:
-        # The block has not come to its end, whatever that handler does.
+        # The block has not come to its end, even if that handler did nothing.
         raise KeyboardInterrupt
 
 

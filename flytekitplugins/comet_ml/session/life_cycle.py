@@ -34,7 +34,7 @@ class LifeCycle:
     """Where a session stands.
 
     Four things can end it: the return of the body, its exception, a signal, and an end by the body itself. The first
-    that claims the end does it; whoever comes later waits for it, and may correct what was said of the outcome.
+    that claims the end does it. Whoever comes later waits for it, and may correct what was said of the outcome.
     """
 
     def __init__(self) -> None:

@@ -26,7 +26,7 @@ def log_in(shared: Shared, arguments: Mapping[str, object]) -> list[BaseExceptio
     """
     arguments = dict(arguments)
     with ExitStack() as stack:
-        # `login` warns about every argument that is no setting; those are used when the experiment starts.
+        # `login` warns about every argument that is no setting. Those are used when the experiment starts.
         meaningless = set(arguments) - set(settings_of(arguments))
         # A key that somebody types at the SDK's prompt is theirs to save: only one that we pass is kept from disk.
         if arguments.get("api_key") is not None:

@@ -203,10 +203,7 @@ class Opening(Part):
     def _be_patient(self, experiment: Experiment) -> None:
         if is_offline(experiment) or not self._sdk.is_real:
             return
-        with (
-            self._sdk.one_reading(),
-            self.shared.guarded("Comet's timeouts stay short"),
-        ):
+        with self._sdk.one_reading(), self.shared.guarded("Comet's timeouts stay short"):
             timeouts = {kind: float(self._sdk.setting(f"comet.timeout.{kind}")) for kind in ("http", "api")}
             retries, factor = (self._sdk.setting(f"comet.http_session.retry_{n}") for n in ("total", "backoff_factor"))
             be_patient(experiment, timeouts, int(retries or 0), float(factor or 0))

@@ -7,16 +7,9 @@ import multiprocessing
 import os
 from typing import Any
 
+from .. import names
 from ..foreign_text import described, is_a
-from ..names import (
-    FLYTE_ERROR_MESSAGE,
-    FLYTE_ERROR_TYPE,
-    FLYTE_FAILED_RANK,
-    FLYTE_STATUS,
-    TRACEBACK,
-    crashed,
-    marked,
-)
+from ..names import crashed, marked
 from ..sdk.experiments import is_offline
 from ..sdk.protocols import Experiment, StoredExperiment
 from .guard import guarded
@@ -62,7 +55,7 @@ class Report(Part):
         experiment.log_others(self.others(outcome, resumed))
         if outcome.error is not None and outcome.status == "failed":
             text = described(outcome.error, self._told).traceback
-            experiment.log_asset_data(text, name=marked(self._plan.mark, TRACEBACK), overwrite=True)
+            experiment.log_asset_data(text, name=marked(self._plan.mark, names.TRACEBACK), overwrite=True)
 
     def others(self, outcome: Outcome, resumed: bool = False) -> dict[str, str]:
         """The Others that say how the task ended.
@@ -71,14 +64,14 @@ class Report(Part):
             outcome: How it ended.
             resumed: Whether an earlier attempt may have logged its own error.
         """
-        others: dict[str, str] = {FLYTE_STATUS: outcome.status}
+        others: dict[str, str] = {names.FLYTE_STATUS: outcome.status}
         if outcome.error is not None:
-            others[FLYTE_ERROR_TYPE], others[FLYTE_ERROR_MESSAGE], _ = described(outcome.error, self._told)
+            others[names.FLYTE_ERROR_TYPE], others[names.FLYTE_ERROR_MESSAGE], _ = described(outcome.error, self._told)
         elif resumed and self._plan.run is None:
-            # Of ranks, `flyte_failed_rank` names the run; another one may be failing at this moment.
-            others |= {FLYTE_ERROR_TYPE: _NONE, FLYTE_ERROR_MESSAGE: _NONE}
+            # For ranks, `flyte_failed_rank` names the run. Another rank may be failing at this moment.
+            others |= {names.FLYTE_ERROR_TYPE: _NONE, names.FLYTE_ERROR_MESSAGE: _NONE}
         if outcome.crashed and self._plan.run is not None and not self._plan.primary:
-            others[FLYTE_FAILED_RANK] = f"{self._plan.rank} (run {self._plan.run})"
+            others[names.FLYTE_FAILED_RANK] = f"{self._plan.rank} (run {self._plan.run})"
         return {marked(self._plan.mark, name): value for name, value in others.items()}
 
     def set_state(self, experiment: Experiment, outcome: Outcome, resumed: bool) -> None:
@@ -126,7 +119,7 @@ class Report(Part):
         if self._plan.run is None or not self._plan.primary or is_offline(experiment):
             return False
         others = self._stored(experiment).get_others_summary() or ()
-        name, run = marked(self._plan.mark, FLYTE_FAILED_RANK), f"(run {self._plan.run})"
+        name, run = marked(self._plan.mark, names.FLYTE_FAILED_RANK), f"(run {self._plan.run})"
         return any(other["name"] == name and str(other["valueCurrent"]).endswith(run) for other in others)
 
     def _failures(self, experiment: Experiment) -> list[str]:
@@ -135,7 +128,7 @@ class Report(Part):
         return [
             str(other["name"])
             for other in others
-            if str(other["name"]).endswith(FLYTE_STATUS) and crashed(other["valueCurrent"])
+            if str(other["name"]).endswith(names.FLYTE_STATUS) and crashed(other["valueCurrent"])
         ]
 
     def _stored(self, experiment: Experiment) -> StoredExperiment:

@@ -47,8 +47,8 @@ class SessionPlan:
             it what the body logs.
         scope: What the experiment covers: this attempt alone, all attempts of the node, or the whole execution.
         mark: What tells this node from the others that share the experiment; None if it has one of its own.
-        inputs: Gives what to log of the inputs; none of the texts that it is called with is in it.
-        outputs: Gives what to log of what the task returned, likewise; None where nothing of it is logged.
+        inputs: Gives what to log of the inputs. It is called with the texts that must not be in that.
+        outputs: Gives what to log of what the task returned, likewise; None if nothing of it is logged.
         earlier_experiments: Keys of the earlier attempts' experiments by attempt, newest first.
         observer: Is told of the session's experiments; None where nobody wants to know.
     """

@@ -22,11 +22,11 @@ URL_OVERRIDE = "COMET_URL_OVERRIDE"
 def server_settings(sdk: CometSDK, plan: SessionPlan, api_key: object, environ: Mapping[str, str]) -> dict[str, str]:
     """The settings that make the decorator's `host` the server that the SDK talks to, the key check included.
 
-    `comet_ml.login` has no argument that works for both, hence the environment. What names a server more explicitly
-    keeps its precedence: a `url_override` keyword, `COMET_URL_OVERRIDE` (environment or configuration file), and an
-    API key that embeds its server. All are spelt out: the SDK would otherwise keep the server of the first key that it
-    sees for all keys of the process, and look for files wherever the body goes. In a pod, a file in the working
-    directory may have come with the code: it names no server where `host` does.
+    The environment is used, because `comet_ml.login` has no argument that works for both. A more explicit name of a
+    server comes first: a `url_override` keyword, `COMET_URL_OVERRIDE` (environment or configuration file), and an API
+    key that embeds its server. The server is always spelt out. Otherwise the SDK would keep the server of the first key
+    for all keys of the process, and look for files wherever the body goes. In a pod, a file in the working directory
+    may have come with the code. It names no server if `host` does.
 
     Args:
         sdk: The SDK.

@@ -42,8 +42,8 @@ _starting = process_lock()
 class Session:
     """A context manager around the body of a tracked call, for ``with`` and ``async with``.
 
-    Entering logs in and starts the experiment, so that `comet_ml.get_running_experiment()` is it; leaving ends what
-    was opened meanwhile, and puts the process back as it was. An experiment that was running before is set aside:
+    Entering logs in and starts the experiment, and `comet_ml.get_running_experiment()` returns it. Leaving ends what
+    was opened meanwhile, and puts the process back as it was. An experiment that was running before is set aside: it is
     neither joined, nor written to, nor ended.
 
     Args:
@@ -92,7 +92,7 @@ class Session:
     ) -> None:
         with uninterrupted(SECONDS_TO_ACT, self._terminate) as self._interrupt:
             if os.getpid() != self._process:
-                # A child that the body has forked leaves it, by sys.exit() perhaps; the experiment is its parent's.
+                # A child that the body has forked leaves it, perhaps by sys.exit(). The experiment is its parent's.
                 scrub(error, self._log_filter.secrets)
                 return
             with self._undo, guarded("It is not known how this task ended", self._masked):
@@ -172,7 +172,7 @@ class Session:
         call.closed = self.mode == "disabled"
         call.on_made = self._made
         call.first_arguments = {n: value for n, value in plan.config_arguments().items() if n != "disabled"}
-        # The SDK logs these to every experiment that is created, in whatever process, if it logs the environment.
+        # If the SDK logs the environment, it logs these to every experiment that is created, in every process.
         self._layer.set({f"COMET_LOG_OTHER_{name.upper()}": value for name, value in plan.others.items()})
         key = str(self.experiment.get_key()) if self.experiment is not None else plan.experiment_key
         if self.mode == "disabled":

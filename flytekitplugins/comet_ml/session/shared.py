@@ -14,7 +14,8 @@ from .guard import guarded
 from .plan import SessionPlan
 
 
-@dataclass(frozen=True)
+# The environment can have the API key: no repr shows it.
+@dataclass(frozen=True, repr=False)
 class Shared:
     """What the parts of a session share.
 

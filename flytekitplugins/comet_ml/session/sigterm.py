@@ -1,11 +1,11 @@
-"""SIGTERM: what is to be done before the process dies by it, as it would without us.
+"""SIGTERM: something is done before the process dies by it, as it would without us.
 
 Kubernetes sends it when a pod is preempted, aborted or out of time, and SIGKILL when the grace period is over. Python
-runs a signal handler in the main thread, and only when that is back from whatever C code it is in. The wakeup
-descriptor (`signal.set_wakeup_fd`) is written to at once, so a thread that reads from it acts without waiting for the
-body. Only C code that holds the interpreter's lock keeps everybody waiting.
+runs a signal handler in the main thread, and only when that is back from any C code. The wakeup descriptor
+(`signal.set_wakeup_fd`) is written to at once, so a thread that reads from it acts without waiting for the body. Only C
+code that holds the interpreter's lock keeps everybody waiting.
 
-SIGHUP, the end of a terminal, is the same to us if nobody handles it. Who handles it means something else by it.
+SIGHUP, the end of a terminal, is the same to us if nobody handles it. If somebody does, it means something else.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _FIRST = 1
 """Number of the first process of a container."""
 
 _HANDLED = 0x80
-"""Marks the number of a signal that Python's handler has seen; what the interpreter writes is the number alone."""
+"""Marks the number of a signal that Python's handler has seen. The interpreter writes the number alone."""
 
 _TOKEN = 0
 """Is no signal: whoever writes it wants to know when everything before it has been read."""
@@ -57,7 +57,7 @@ def before_termination(end: Action, keep: Action | None = None, *, grace_period:
 
     Args:
         end: Ends what the call has begun.
-        keep: Saves what is there so far; the call goes on, and `end` may still come.
+        keep: Saves what is there so far. The call goes on, and `end` may still come.
         grace_period: Seconds between SIGTERM and SIGKILL.
 
     Yields:

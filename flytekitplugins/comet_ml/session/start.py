@@ -24,7 +24,7 @@ from .server import server_of
 from .shared import Part, Shared
 
 SECONDS_TO_START = 15.0
-"""What login and start may take together, by the clock; a server that needs longer is away."""
+"""What login and start may take together, by the clock. A server that needs longer is away."""
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Starter(Part):
 
     Attributes:
         shared: What the parts of the session share.
-        mode: Whether the experiment is sent, written to an archive, or disabled; as asked for until it is started.
+        mode: Whether the experiment is sent, written to an archive, or disabled. Until the start, what was asked for.
         cause: Why an experiment that should be sent is written to an archive; None if it need not be.
         is_away: Whether the server cannot be reached.
     """
@@ -65,7 +65,7 @@ class Starter(Part):
                 nothing to check.
 
         Raises:
-            InvalidExperimentKeyError: If Comet would refuse the key; nothing is posted then.
+            InvalidExperimentKeyError: If Comet would refuse the key. Nothing is posted then.
             APIKeyRejectedError: If the server does not accept the API key.
             WorkspaceAccessError: If the key may not write to the workspace.
             ExperimentRefusedError: If the server refuses the experiment for another reason.
@@ -209,7 +209,7 @@ class _Attempt:
     """Login and start, in a thread that may be left behind.
 
     Attributes:
-        cause: Why there is no experiment online: an outage, whatever the SDK raised for it.
+        cause: Why there is no experiment online. It is an outage, and this is what the SDK raised for it.
     """
 
     def __init__(self, starter: Starter, log_in: Callable[[], list[BaseException]] | None) -> None:
@@ -224,7 +224,7 @@ class _Attempt:
     def run(self, deadline: Deadline) -> Experiment | None:
         """Run it within a deadline."""
         call = self._starter.shared.call
-        # Of its own, so that what it does after the deadline concerns nobody.
+        # The attempt has a call of its own. What it does after the deadline concerns nobody.
         own = Call(call.before, call.outer)
         own.directory = call.directory
 

@@ -75,9 +75,9 @@ class Termination:
     def explains(self, error: BaseException | None, interrupt_handler: SignalHandler = None) -> bool:
         """Whether a signal is the reason that the body ended as it did.
 
-        SIGTERM is if the process dies by it, if the body was left by an exit of whatever status (a task that did not
-        return did not finish), or by what the signal's handler raised. An error that comes later is the task's own.
-        SIGINT is if the body was left by `KeyboardInterrupt`, or by what its handler raised: flytekit's exits.
+        SIGTERM is the reason if the process dies by it, if the body was left by an exit of any status (a task that did
+        not return did not finish), or by what the signal's handler raised. A later error is the task's own. SIGINT is
+        the reason if the body was left by `KeyboardInterrupt`, or by what its handler raised: flytekit's handler exits.
 
         Args:
             error: What the body raised; None if it returned.

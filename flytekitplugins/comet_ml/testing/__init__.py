@@ -1,7 +1,7 @@
 """A pytest plugin: the fixture `comet`, under which tracked tasks run without account and network.
 
-pytest loads it by its entry point. Until a test asks for the fixture it does nothing, and loads neither the Comet SDK
-nor flytekit.
+pytest loads it by its entry point. It does nothing until a test asks for the fixture. It loads neither the Comet SDK
+nor flytekit before that.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["Comet", "Experiment", "Metric"]
 try:
     import pytest
 except ImportError:
-    # An image for tasks need not have pytest; then there is nothing here.
+    # An image for tasks need not have pytest. There is nothing here then.
     pass
 else:
 

@@ -18,7 +18,7 @@ class Artifact:
         workspace: Comet workspace.
         version: Its version, such as ``1.0.0``.
         previous_version: The version before it; None if it is the first.
-        files: What is in its files by their names; of a remote one, its address.
+        files: What is in its files, by their names. A remote file has its address here.
         remote: The names of the remote ones.
     """
 

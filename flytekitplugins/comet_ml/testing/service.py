@@ -213,7 +213,7 @@ def _name_of_asset(query: Mapping[str, str]) -> str:
     name = query.get("fileName") or kind
     if name == "auto-generated-in-the-backend":
         return kind
-    # The files of a model; two models can have files of the same name.
+    # Two models can have files of the same name.
     return f"{query['groupingName']}/{name}" if query.get("groupingName") else name
 
 
@@ -238,7 +238,7 @@ _ANSWERS: dict[str, Callable[[Service, Request], Answer]] = {
     "/artifacts/version": Service._artifact,
     "/artifacts/version/files": Service._artifact_files,
     "/experiment/asset/get-asset": Service._artifact_file,
-    # What the SDK takes for granted where it is not answered at all; an empty answer would be one.
+    # The SDK has these by itself if there is no answer. An empty answer would count as one.
     "/asset/3d-limits": lambda service, request: (200, {"maxPoints": 1_000_000, "maxBoxes": 250_000}),
 }
 """What answers by the end of the request's path."""
@@ -252,4 +252,4 @@ _TOLD: dict[str, Callable[[Experiment, Request], dict[str, object] | None]] = {
     "/write/experiment/output": _output,
     "/write/experiment/html": _html,
 }
-"""What is done with an experiment that there is, and answered; without one, nothing is."""
+"""What is done with an experiment, and answered. Without an experiment, nothing is done."""
