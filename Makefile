@@ -93,7 +93,7 @@ examples-full:
 docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --clean
 
-# What it costs, side by side with no plugin, by hand and the earlier plugin, in about ten minutes on a quiet machine;
+# What it costs, side by side with no plugin, by hand and the earlier plugin, in half an hour on a quiet machine;
 # writes docs/performance.md.
 bench: $(READY)
 	$(BIN)/pip install -q uv

@@ -10,7 +10,7 @@ from .environments import Environment
 from .report import median, ratio, seconds, table
 from .server import API_KEY, Server
 
-ROUNDS = 5
+ROUNDS = 3
 INSIDE = Path(__file__).parent / "inside"
 
 

@@ -42,6 +42,7 @@ TOGETHER = {
     "tests/docs/test_links.py": "browser",
     "tests/docs/test_resolver_page.py": "browser",
     "tests/docs/test_packaging.py": "packaging",
+    "tests/docs/test_what_you_can_log.py": "what you can log",
     "tests/pod/test_faults.py": "faults",
     "tests/pod/test_shapes.py": "shapes",
 }
@@ -63,8 +64,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return Scheduling(config, log)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Fast tests first: pure ones, those with the SDK, those with processes of their own. Slow ones only if asked."""
+    for item in items:
+        named = item.get_closest_marker("by_default")
+        if named is not None and item.callspec.id not in named.args:  # type: ignore[attr-defined]
+            item.add_marker("slow")
     if not config.getoption("--slow"):
         slow = [item for item in items if item.get_closest_marker("slow")]
         config.hook.pytest_deselected(items=slow)

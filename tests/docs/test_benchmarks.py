@@ -15,6 +15,7 @@ from tests.support import ROOT
 HERE = environments.Environment(Path(sys.prefix))
 
 
+@pytest.mark.slow
 @pytest.mark.newest
 def test_a_measured_pod_is_tracked_and_its_requests_are_counted(tmp_path: Path) -> None:
     pods = Pods(HERE, HERE, tmp_path / "pods")

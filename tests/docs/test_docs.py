@@ -273,6 +273,7 @@ def pattern(text: str) -> str:
     return re.sub(r"<[^>\n]*>", ".+", re.escape(text.rstrip("\n")).replace(r"\ ", " "))
 
 
+@pytest.mark.slow
 @pytest.mark.newest
 def test_getting_started_prints_what_the_page_says(tmp_path: Path, comet: CometServer) -> None:
     (tmp_path / "work" / "train.py").write_text(of_page("getting-started", "python")[0])

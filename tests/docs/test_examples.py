@@ -132,6 +132,7 @@ def steps(experiment: Experiment, metric: str) -> list[int | None]:
 # Quick ones
 
 
+@pytest.mark.by_default("pod")
 def test_scikit_learn_logs_the_hyperparameters_of_what_it_fits(run_example: RunExample, laptop: CometServer) -> None:
     experiment = run_example("scikit_learn.py", "forest", trees=10)
     assert {"trees": 10, "n_estimators": 10, "max_depth": 4}.items() <= experiment.parameters.items()
@@ -141,6 +142,7 @@ def test_scikit_learn_logs_the_hyperparameters_of_what_it_fits(run_example: RunE
     assert len(uploaded(laptop, "source_code")) == 1
 
 
+@pytest.mark.slow
 def test_a_pytorch_loop_logs_its_loss_by_itself(run_example: RunExample, laptop: CometServer) -> None:
     experiment = run_example("pytorch_loop.py", "digits", epochs=2)
     assert experiment.parameters["epochs"] == 2
@@ -150,6 +152,7 @@ def test_a_pytorch_loop_logs_its_loss_by_itself(run_example: RunExample, laptop:
     assert uploaded(laptop, "model-element") == ["model.pt"]
 
 
+@pytest.mark.slow
 def test_xgboost_logs_the_parameters_that_it_trains_with(run_example: RunExample) -> None:
     experiment = run_example("xgboost_trees.py", "boosting", rounds=3)
     assert {"rounds": 3, "max_depth": 3, "eta": 0.1}.items() <= experiment.parameters.items()
@@ -159,6 +162,7 @@ def test_xgboost_logs_the_parameters_that_it_trains_with(run_example: RunExample
     assert ("logloss" in experiment.metrics) == is_installed("xgboost")
 
 
+@pytest.mark.slow
 def test_in_an_elastic_task_rank_0_tracks_for_both(run_example: RunExample) -> None:
     experiment = run_example("elastic.py", "digits", epochs=2)
     losses = [loss for _, loss in experiment.metrics["mean_loss"]]
@@ -175,6 +179,7 @@ SEARCHES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+@pytest.mark.by_default("map_task")
 @pytest.mark.parametrize("kind", SEARCHES)
 def test_every_trial_of_a_local_search_is_an_experiment(laptop: CometServer, kind: str) -> None:
     workflow, inputs = SEARCHES[kind]
@@ -183,6 +188,7 @@ def test_every_trial_of_a_local_search_is_an_experiment(laptop: CometServer, kin
     assert f"\n{max(scores)}\n" in run.log
 
 
+@pytest.mark.slow
 def test_every_node_of_a_mapped_search_is_an_experiment(laptop: CometServer, pod: Pod) -> None:
     # The map task is a node of the workflow, under no name of its own.
     source = f"{SEARCH.read_text()}\nmapped = grid.nodes[0].flyte_entity\n"
@@ -202,6 +208,7 @@ def test_every_node_of_a_mapped_search_is_an_experiment(laptop: CometServer, pod
     assert {experiment.parameters["cost"] for experiment in laptop.experiments.values()} == {0.1, 10.0}
 
 
+@pytest.mark.slow
 def test_every_child_of_a_dynamic_search_is_an_experiment(laptop: CometServer, pod: Pod) -> None:
     source = SEARCH.read_text()
     parent = succeeded(start_pod(pod, laptop, source, "sample", {"trials": 2, "seed": 1}))
@@ -237,6 +244,7 @@ def test_every_config_of_a_local_map_task_is_an_experiment(laptop: CometServer) 
     models(laptop, hidden={8, 16})
 
 
+@pytest.mark.slow
 def test_every_node_of_a_map_task_has_its_config_and_its_name(laptop: CometServer, pod: Pod) -> None:
     path = EXAMPLES / "configs.py"
     source = f"{path.read_text()}\nmapped = compare.nodes[1].flyte_entity\n"
@@ -269,6 +277,7 @@ def models(comet: CometServer, hidden: set[int]) -> list[Experiment]:
     return experiments
 
 
+@pytest.mark.slow
 def test_the_artifact_of_one_task_is_a_parameter_of_the_next(laptop: CometServer) -> None:
     pyflyte_run(EXAMPLES / "artifact.py", "versioned", {"noise": 0.1})
     prepared, trained = laptop.experiments.values()
@@ -281,6 +290,7 @@ def test_the_artifact_of_one_task_is_a_parameter_of_the_next(laptop: CometServer
     assert [(query["consumerExperimentKey"], query["versionOrAlias"]) for query in asked] == [(trained.key, "1.0.0")]
 
 
+@pytest.mark.slow
 def test_an_artifact_that_was_logged_offline_is_made_by_the_upload(comet: CometServer) -> None:
     run = pyflyte_run(EXAMPLES / "artifact.py", "versioned", {"noise": 0.1})
     assert comet.experiments == {}
@@ -295,6 +305,7 @@ def test_an_artifact_that_was_logged_offline_is_made_by_the_upload(comet: CometS
 # Resuming
 
 
+@pytest.mark.slow
 def test_the_resuming_example_runs_locally(laptop: CometServer) -> None:
     pyflyte_run(EXAMPLES / "resume.py", "digits", {"epochs": 20})
     experiment = laptop.only_experiment
@@ -302,6 +313,7 @@ def test_the_resuming_example_runs_locally(laptop: CometServer) -> None:
     assert experiment.states[-1] == "ended"
 
 
+@pytest.mark.slow
 def test_a_killed_attempt_is_resumed_in_the_same_experiment(laptop: CometServer, pod: Pod, tmp_path: Path) -> None:
     source, inputs = (EXAMPLES / "resume.py").read_text(), {"epochs": 60}
     # Where the control plane has the pod put its checkpoints.

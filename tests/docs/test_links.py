@@ -80,6 +80,7 @@ def test_the_table_has_every_case_and_what_its_direct_links_are() -> None:
     assert documented() == table(resolver), "Run: python -m tests.docs.test_links"
 
 
+@pytest.mark.slow
 @pytest.mark.newest
 def test_the_table_says_of_the_page_what_a_browser_does_with_it(browser: Browser) -> None:
     assert documented() == table(resolved(browser)), "Run: python -m tests.docs.test_links"

@@ -280,6 +280,7 @@ def test_the_earlier_plugin_is_replaced_beside_others(environment: Environment) 
     assert ours == {Path(name).name for name in source_files()}
 
 
+@pytest.mark.slow
 @pytest.mark.newest
 @by_order
 def test_a_namespace_that_is_emptied_after_flytekit_s_import_has_ours(

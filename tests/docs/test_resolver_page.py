@@ -84,6 +84,7 @@ def names(**changes: str | None) -> dict[str, str]:
 # The pod's key
 
 
+@pytest.mark.by_default("attempt-trusted origin", "node-plain http")
 @ORIGINS
 @pytest.mark.parametrize("scope", SCOPES)
 def test_every_case_of_the_control_plane_lands_on_the_pod_s_key(page: Browser, scope: Scope, insecure: bool) -> None:

@@ -20,6 +20,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.by_default("mypy")
 @pytest.mark.newest
 @pytest.mark.parametrize("checker", ["mypy", "pyright"])
 def test_a_consumer_s_checker_refuses_the_wrong_lines_and_no_others(checker: str, tmp_path: Path) -> None:

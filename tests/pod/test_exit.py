@@ -31,6 +31,7 @@ print("OVER", flush=True)
 TRIALS = "[comet_ml.Experiment(project_name=f'trial {i}').log_asset_data('y', name='b') for i in range(2)]"
 
 
+@pytest.mark.by_default("the task's own")
 @pytest.mark.parametrize("more", ["pass", TRIALS], ids=["the task's own", "experiments that were replaced"])
 def test_an_upload_that_is_never_answered_does_not_keep_the_process(
     laptop: CometServer, tmp_path: Path, more: str

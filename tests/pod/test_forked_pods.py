@@ -67,6 +67,7 @@ def test_a_forked_process_finds_what_a_fresh_one_finds(pod: Pod) -> None:
     assert forked == fresh
 
 
+@pytest.mark.by_default("15")
 @pytest.mark.parametrize("number", [0, signal.SIGTERM, signal.SIGKILL])
 def test_a_forked_process_ends_as_a_fresh_one(pod: Pod, number: int) -> None:
     def end_of(run: Run) -> tuple[int, list[str]]:

@@ -39,6 +39,7 @@ def test_the_call_is_ended_before_the_grace_period_is_over(tmp_path: Path) -> No
     assert script(tmp_path, body)[:2] == (0, "acted True\n")
 
 
+@pytest.mark.slow
 def test_what_is_logged_is_kept_at_once_and_again_and_again_until_the_process_is_killed(tmp_path: Path) -> None:
     body = f"""
     {KEEP.replace(chr(10), chr(10) + "    ")}

@@ -23,6 +23,7 @@ mapped = map_task(train_one)
 DIGEST = "6b3b4a5d7c8e9f00112233445566778a"
 
 
+@pytest.mark.by_default("None-my_pkg.workflows.map_train_one_6b3b4a5d7c8e9f00112233445566778a-arraynode")
 @pytest.mark.parametrize(
     ("offset", "registered"),
     [(None, f"my_pkg.workflows.map_train_one_{DIGEST}-arraynode"), ("0", f"my_pkg.workflows.map_train_one_{DIGEST}")],

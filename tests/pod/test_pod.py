@@ -121,6 +121,7 @@ def test_a_missing_secret_fails_the_task_with_its_name(comet: CometServer, pod: 
     assert "Secret(group='comet-ml', key='comet-ml-api-key') was not found" in run.error
 
 
+@pytest.mark.slow
 def test_autologging_works_with_the_plugin_imported_first(comet: CometServer, pod: Pod) -> None:
     source = f"""{HEADER}
 from sklearn.datasets import load_digits
@@ -145,6 +146,7 @@ NAMED = [
 ]
 
 
+@pytest.mark.by_default("sub-workflow node n0 -> n0")
 @pytest.mark.parametrize("name", NAMED)
 def test_a_pod_with_the_control_plane_s_names_has_the_key_of_the_rule(comet: CometServer, pod: Pod, name: str) -> None:
     case = next(case for case in CASES if case["case"] == name)

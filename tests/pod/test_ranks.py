@@ -226,7 +226,7 @@ def ways(*values: list[str], quick: list[tuple[str, ...]]) -> list[Any]:
         ["spawn", "fork"],
         ["primary", "all"],
         ["pod", "local"],
-        quick=[("spawn", "primary", "pod"), ("fork", "all", "pod"), ("fork", "primary", "local")],
+        quick=[("fork", "all", "pod")],
     ),
 )
 def test_a_torch_elastic_task_with_two_ranks(
@@ -273,6 +273,7 @@ def train() -> int:
 """
 
 
+@pytest.mark.by_default("fork-primary")
 @pytest.mark.newest
 @pytest.mark.parametrize(
     ("start_method", "ranks"),

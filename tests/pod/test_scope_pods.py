@@ -119,6 +119,7 @@ def train() -> None:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.newest
 def test_attempts_with_hashed_names_find_their_node_in_worker_processes_too(
     comet: CometServer, pod: Pod, tmp_path: Path

@@ -580,6 +580,7 @@ def metrics_of(fleet: Fleet, keys: list[str]) -> list[Any]:
     return [fleet.comet.experiments[key].metrics["m"] for key in keys]
 
 
+@pytest.mark.slow
 @by_row
 @pytest.mark.parametrize("column", ["called", "in a workflow"])
 def test_a_local_run(fleet: Fleet, row: Row, column: str) -> None:
@@ -603,6 +604,7 @@ def test_a_local_run(fleet: Fleet, row: Row, column: str) -> None:
     assert not any(fleet.comet.experiments[key].alive for key in keys)
 
 
+@pytest.mark.slow
 @by_row
 def test_no_request_and_no_body_while_a_workflow_compiles_or_a_task_is_serialized(fleet: Fleet, row: Row) -> None:
     report = fleet.reports[row.name]

@@ -78,6 +78,7 @@ def test_importing_a_framework_loads_no_sdk(tmp_path: Path) -> None:
     assert "SDK: False" in python(tmp_path, f"{REGISTERED}\nimport xgboost\n")
 
 
+@pytest.mark.slow
 def test_an_unknown_keyword_is_looked_up_in_the_sdk_and_a_known_one_is_not(tmp_path: Path) -> None:
     unknown = REGISTERED.replace("log_code=False", "log_code=False, logging_metrics_ignore=['a']")
     assert "SDK: True" in python(tmp_path, unknown)
@@ -96,6 +97,7 @@ def hooks(function):
 """
 
 
+@pytest.mark.by_default("after")
 @pytest.mark.parametrize(
     "imports",
     [
@@ -156,6 +158,7 @@ print("RESULT", train())
 SKLEARN = "from sklearn.datasets import load_digits\nfrom sklearn.linear_model import LogisticRegression\n"
 
 
+@pytest.mark.by_default("after")
 @pytest.mark.parametrize(
     "imports",
     [
@@ -179,6 +182,7 @@ def test_scikit_learn_is_logged_automatically_whatever_the_order(comet: CometSer
 # Tests that put something in the SDK's place
 
 
+@pytest.mark.by_default("after")
 @pytest.mark.parametrize("loaded", [False, True], ids=["before the SDK was loaded", "after"])
 def test_a_patched_sdk_is_used_and_the_patch_undone(tmp_path: Path, loaded: bool) -> None:
     source = f"""

@@ -57,6 +57,7 @@ def test_every_trial_has_an_archive_where_comet_is_away_from_the_start(laptop: C
     assert [found[key] for key in keys] == [{0.0}, {1.0}, {2.0}]
 
 
+@pytest.mark.by_default("before-constructor", "meanwhile-start")
 @pytest.mark.parametrize(
     "another",
     [
@@ -90,6 +91,7 @@ def test_a_second_experiment_is_written_to_an_archive_beside_the_first(
     assert [found[key] for key in keys] == [{1.0}, {2.0}]
 
 
+@pytest.mark.by_default("start")
 @pytest.mark.parametrize("start", [lambda: comet_ml.start(), lambda: comet_ml.Experiment()], ids=["start", "object"])
 def test_without_start_the_body_s_own_is_offline_too(
     laptop: CometServer, values: Values, start: Callable[[], Any], caplog: pytest.LogCaptureFixture
@@ -123,6 +125,7 @@ def test_who_goes_on_after_an_end_that_came_to_none_loses_nothing(laptop: CometS
     assert values()[key] == set(range(40))
 
 
+@pytest.mark.slow
 def test_who_wants_an_error_gets_the_sdk_s(laptop: CometServer) -> None:
     @track(on_unavailable="raise")
     def body() -> None:

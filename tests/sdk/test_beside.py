@@ -162,6 +162,7 @@ def test_flush_on_an_ended_experiment_comes_back(laptop: CometServer) -> None:
     assert body() is False
 
 
+@pytest.mark.by_default("500")
 @pytest.mark.parametrize("fault", ["hang", "500"])
 def test_flushes_in_an_outage_take_no_longer_than_the_end_may_and_lose_nothing(
     laptop: CometServer, fault: str, caplog: pytest.LogCaptureFixture

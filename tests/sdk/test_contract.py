@@ -346,6 +346,7 @@ def test_comet_s_streamer_waits_where_we_bound_it(laptop: CometServer) -> None:
         experiment.end()
 
 
+@pytest.mark.slow
 @pytest.mark.newest
 def test_comet_s_list_of_messages_is_empty_once_all_have_arrived(laptop: CometServer) -> None:
     patches.apply()

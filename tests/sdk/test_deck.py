@@ -254,6 +254,7 @@ def test_no_number_of_metrics_makes_it_too_large(count: int) -> None:
     assert shown == count
 
 
+@pytest.mark.slow
 def test_no_text_makes_it_too_large() -> None:
     long = "&\U0001f600" * 10_000
     content = dataclasses.replace(
@@ -732,6 +733,7 @@ def deck_of(run: Run) -> str:
     return (run.directory / "out" / "deck.html").read_text()
 
 
+@pytest.mark.by_default("above the task", "raises")
 @pytest.mark.parametrize("body", POD_TASKS.values(), ids=POD_TASKS)
 def test_a_task_in_a_pod_has_a_deck_when_it_starts_and_when_it_ends(comet: CometServer, pod: Pod, body: str) -> None:
     run = pod.run(f"{HEAD}\n\n{body}\n", "train")
@@ -805,6 +807,7 @@ def test_a_map_task_which_has_no_decks_records_nothing(comet: CometServer, pod: 
     assert not (run.directory / "out" / "deck.html").exists()
 
 
+@pytest.mark.by_default("fork-pod")
 @pytest.mark.newest
 @pytest.mark.parametrize("where", ["pod", "local"])
 @pytest.mark.parametrize("start_method", ["spawn", "fork"])
@@ -845,6 +848,7 @@ if __name__ == "__main__":
     assert len(comet.only_experiment.metrics["loss"]) == 30
 
 
+@pytest.mark.slow
 @pytest.mark.newest
 def test_a_torch_elastic_task_without_decks_records_nothing(comet: CometServer, pod: Pod) -> None:
     pytest.importorskip("flytekitplugins.kfpytorch")

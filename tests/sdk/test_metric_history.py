@@ -188,6 +188,7 @@ def test_a_tensor_with_a_gradient_is_recorded_without_a_warning(laptop: CometSer
     assert [(course.name, course.last) for course in history.courses()] == [("loss", 0.5), ("late", 0.5)]
 
 
+@pytest.mark.slow
 @pytest.mark.newest
 @pytest.mark.filterwarnings("error")
 def test_tensors_of_torch_are_recorded_without_a_warning() -> None:

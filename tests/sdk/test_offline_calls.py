@@ -111,6 +111,7 @@ def test_an_artifact_is_made_once_however_often_its_archive_is_sent(
     assert len(made.uploads) == 3
 
 
+@pytest.mark.slow
 def test_an_upload_that_was_cut_off_goes_on_with_the_same_version(
     sender: Sender, comet: CometServer, tmp_path: Path
 ) -> None:
@@ -167,6 +168,7 @@ def test_a_file_of_the_user_s_that_has_the_name_of_a_description_is_an_asset(
     assert in_folder(comet) == ["artifacts/x/artifact.json"]
 
 
+@pytest.mark.slow
 @pytest.mark.newest
 def test_an_artifact_whose_server_has_gone_does_not_fail_the_task(laptop: CometServer, tmp_path: Path) -> None:
     @track()
@@ -178,6 +180,7 @@ def test_an_artifact_whose_server_has_gone_does_not_fail_the_task(laptop: CometS
     assert "artifacts/digits-model/model.bin" in str(laptop.only_experiment.assets)
 
 
+@pytest.mark.slow
 def test_an_artifact_that_was_made_before_the_server_went_away_is_finished_by_its_archive(
     laptop: CometServer, sender: Sender, tmp_path: Path
 ) -> None:
@@ -201,6 +204,7 @@ def test_an_artifact_online_is_made_by_the_sdk(laptop: CometServer, tmp_path: Pa
     is_the_artifact(made)
 
 
+@pytest.mark.by_default("gone")
 @pytest.mark.newest
 @pytest.mark.parametrize("how", ["gone", "failing", "hanging"])
 def test_in_an_outage_the_body_waits_for_no_answer_longer_than_it_may(

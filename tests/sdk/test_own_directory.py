@@ -52,6 +52,7 @@ def test_a_body_that_removes_its_temporary_files_loses_nothing_offline(canary: o
     assert "asset.txt" in messages
 
 
+@pytest.mark.slow
 def test_nor_does_it_when_the_server_goes_away(laptop: CometServer, tmp_path: Path) -> None:
     @track()
     def body() -> None:

@@ -99,6 +99,7 @@ def test_a_task_is_tested_without_account_and_files(
     assert project.files() == {"train.py", "test_train.py"}
 
 
+@pytest.mark.by_default("")
 @pytest.mark.parametrize("options", ["", ", start=False"])
 def test_a_key_in_the_home_directory_sends_nothing_from_a_test_that_did_not_ask(project: Project, options: str) -> None:
     # Whoever would ask for its address would fail.

@@ -58,6 +58,9 @@ def trained(comet: CometServer, **options: Any) -> None:
     train()
 
 
+@pytest.mark.by_default(
+    "account-details-302", "add/run-307", "batch/logger-301", "asset/upload-307", "asset/upload-303"
+)
 @pytest.mark.parametrize("status", STATUSES)
 @pytest.mark.parametrize("part", ["account-details", "add/run", "batch/logger", "asset/upload"])
 def test_nothing_goes_to_another_server(

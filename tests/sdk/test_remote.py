@@ -394,6 +394,7 @@ def test_a_handler_of_the_sdk_s_inner_loggers_does_not_see_the_key(comet: CometS
     assert CANARY not in "".join(seen)
 
 
+@pytest.mark.slow
 def test_a_log_file_of_the_sdk_at_debug_does_not_hold_the_key(comet: CometServer, pod: Pod) -> None:
     source = """
 import logging

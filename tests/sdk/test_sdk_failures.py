@@ -70,7 +70,7 @@ AT_THE_END = [
     "comet_ml.connection.connection_api.RestApiClient.update_experiment_status",
 ]
 
-SOON = ("a bug", "no disk", "no text")
+SOON = ("a bug",)
 every_error = pytest.mark.parametrize(
     "error",
     [pytest.param(error, id=name, marks=[pytest.mark.slow] * (name not in SOON)) for name, error in ERRORS.items()],

@@ -219,6 +219,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.by_default("partner over ours")
 @pytest.mark.parametrize(
     "decorators",
     ["@task\n@partner\n@track", "@task\n@track\n@partner", "@track\n@task\n@partner"],
@@ -429,6 +430,7 @@ def train(epochs: int) -> int:
 """
 
 
+@pytest.mark.by_default("on top")
 @pytest.mark.parametrize(
     "decorators",
     ["@task\n@editor\n@plain\n@ours", "@task\n@ours\n@editor\n@plain", "@ours\n@task\n@editor\n@plain"],

@@ -74,6 +74,7 @@ def test_a_process_that_can_start_no_more_threads_has_its_result_all_the_same_an
     assert "ours" in kept
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [0, 1, 3, 6])
 def test_a_process_that_can_start_few_threads_begins_its_body(
     comet: CometServer, in_pod: InPod, monkeypatch: pytest.MonkeyPatch, number: int

@@ -176,6 +176,7 @@ def train() -> None:
 """
 
 
+@pytest.mark.by_default("it has 2 lines", "it is an assignment")
 @pytest.mark.parametrize("value", UNUSABLE, ids=UNUSABLE.values())
 def test_a_pod_with_such_a_secret_shows_it_nowhere(comet: CometServer, pod: Pod, value: str) -> None:
     run = pod.run(SOURCE, "train", environment={SECRET_VARIABLE: value})

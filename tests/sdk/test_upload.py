@@ -117,6 +117,7 @@ def sender_again(sender: Sender, archive: Path) -> str:
     return line
 
 
+@pytest.mark.slow
 def test_an_archive_of_a_run_that_was_partly_delivered_adds_what_is_missing(
     sender: Sender, laptop: CometServer, tmp_path: Path
 ) -> None:
@@ -178,6 +179,7 @@ def test_metrics_that_the_server_refuses_are_a_failure_although_the_sdk_reports_
     assert len(comet.only_experiment.uploads) == 1
 
 
+@pytest.mark.slow
 def test_an_asset_that_the_server_refuses_is_a_failure(sender: Sender, comet: CometServer, tmp_path: Path) -> None:
     archive = archived(tmp_path / "raw", log_everything)
 
@@ -253,6 +255,7 @@ def test_a_setting_that_leaves_nothing_out_is_no_failure(sender: Sender, comet: 
     assert sender.send(archive, COMET_OFFLINE_SAMPLING_SIZE="10").status == 0
 
 
+@pytest.mark.slow
 def test_every_value_of_a_metric_is_sent_however_many_there_are(
     sender: Sender, comet: CometServer, tmp_path: Path
 ) -> None:
@@ -331,6 +334,7 @@ def test_a_workspace_that_the_key_may_not_write_to_is_named(sender: Sender, come
     assert "does not let this API key write to workspace 'my-team', project 'digits'" in line
 
 
+@pytest.mark.by_default("refused")
 @pytest.mark.parametrize("how", ["refused", "hanging", "no such name"])
 def test_a_server_that_cannot_be_reached_is_named(sender: Sender, comet: CometServer, tmp_path: Path, how: str) -> None:
     archive = archived(tmp_path / "raw", losses(range(3)))
@@ -436,6 +440,7 @@ def test_the_archive_of_an_earlier_attempt_changes_nothing_that_a_later_one_has_
     assert points_of(experiment) == {(0, 0): 1, (1, 1): 1}
 
 
+@pytest.mark.slow
 def test_archives_of_nodes_that_share_an_experiment_leave_it_crashed_if_one_has_failed(
     sender: Sender, comet: CometServer, tmp_path: Path
 ) -> None:

@@ -47,6 +47,7 @@ COMBINATIONS = [
 ]
 
 
+@pytest.mark.by_default("logs")
 @pytest.mark.parametrize("section", SECTIONS)
 def test_every_combination_is_yaml_with_all_link_types(section: str) -> None:
     for resolver, helm, sections in COMBINATIONS:

@@ -238,6 +238,6 @@ def test_a_warning_that_the_sdk_repeats_is_shown_five_times() -> None:
 def test_what_was_repeated_is_not_counted_for_ever() -> None:
     log_filter = SDKLogFilter()
     with listened(log_filter, "comet_ml.x"):
-        for number in range(10_000):
+        for number in range(500):
             logging.getLogger("comet_ml.x").warning("full: %s", number)
-        assert len(log_filter._said) < 1000
+        assert len(log_filter._said) < 300

@@ -463,6 +463,7 @@ def test_what_a_user_holds_is_not_changed() -> None:
     assert error.args == ({"key": "***"},)
 
 
+@pytest.mark.slow
 def test_a_large_exception_is_searched_no_further_than_is_bearable() -> None:
     error = ValueError([[str(number)] for number in range(1_000_000)])
     scrub(error, spellings(CANARY))

@@ -282,7 +282,10 @@ def items_of(value: Any) -> Iterator[object] | None:
         some = list(itertools.islice(value, MAX_ITEMS + 1))
         return iter(sorted(some, key=repr) if all(scalar_of(item) is not LEFT_OUT for item in some) else some)
     if isinstance(value, Sequence):
-        return iter(value)
+        # Past what a class of the user's makes of it, as with dictionaries.
+        base = next((base for base in (list, tuple) if issubclass(type(value), base)), None)
+        items: Iterator[object] = base.__iter__(value) if base is not None else iter(value)  # type: ignore[arg-type]
+        return items
     kind = type(value)
     # A series is data, and can be made a frame.
     is_array = hasattr(kind, "shape") and hasattr(kind, "dtype") and hasattr(kind, "tolist")

@@ -34,9 +34,6 @@ write files of its own. Of a disk that is smaller than two reserves, one half is
 _MESSAGES_WITHOUT_A_LOOK = 50
 """A metric takes a third of a kilobyte: so many of them take little of the smallest reserve."""
 
-_KEPT = ".kept"
-"""What stands after the name of a temporary file, in the name that it has for who writes the archive."""
-
 _SMALL = ("metric_msg", "parameter_msg", "log_other")
 
 
@@ -115,9 +112,6 @@ def write(wrapped: Wrapped, instance: OfflineMessageHandler, args: Arguments, kw
     if not calls or not hasattr(instance, "tmp_dir"):
         return wrapped(*args, **kwargs)
     path, is_temporary = getattr(message, "file_path", None), getattr(message, "clean", False)
-    if is_temporary and path is not None and os.path.exists(path + _KEPT):
-        message = copy.copy(message)
-        message.file_path = path = path + _KEPT
     if _rooms.setdefault(instance, Room(instance)).admits(message):
         if path is not None and instance.fallback_mode and not is_temporary:
             # The SDK copies only files that it is going to remove, and puts an empty file in the place of others.
@@ -128,19 +122,6 @@ def write(wrapped: Wrapped, instance: OfflineMessageHandler, args: Arguments, kw
         with suppress(OSError):
             os.remove(path)
     return None
-
-
-def keep(message: BaseMessage) -> None:
-    """Keep a temporary file until it has been written: who sends it removes it, and may be the first to come to it."""
-    path = getattr(message, "file_path", None)
-    if path is None or not getattr(message, "clean", False):
-        return
-    try:
-        os.link(path, path + _KEPT)
-    except FileExistsError:
-        return
-    except OSError as error:
-        logger.debug("%s is not kept: %s", path, error)
 
 
 def log_asset(wrapped: Wrapped, instance: Experiment, args: Arguments, kwargs: Keywords) -> object:

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 from ..log import logger
 from .call import calls
-from .disk_room import has_room, keep, size_of, size_of_file
+from .disk_room import has_room, size_of, size_of_file
 from .protocols import Arguments, Keywords, Wrapped
 
 if TYPE_CHECKING:
@@ -51,7 +51,6 @@ def register(wrapped: Wrapped, instance: ReplayManager, args: Arguments, kwargs:
             unlisted.add("sent")
         else:
             fitting.append(message)
-            keep(message)
     return wrapped(fitting, *args[1:], **kwargs)
 
 

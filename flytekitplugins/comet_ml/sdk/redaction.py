@@ -54,7 +54,7 @@ class SDKLogFilter:
 
     def __init__(self) -> None:
         self.secrets: frozenset[str] = frozenset()
-        self._listeners: dict[int | None, Callable[[logging.LogRecord], bool]] = {}
+        self._listeners: dict[int | None, list[Callable[[logging.LogRecord], bool]]] = {}
         self._said: OrderedDict[tuple[str, str, str], int] = OrderedDict()
 
     def install(self) -> None:
@@ -103,18 +103,20 @@ class SDKLogFilter:
             everywhere: Whether also about those of other threads.
         """
         thread = None if everywhere else threading.get_ident()
-        self._listeners[thread] = listener
+        listeners = self._listeners.setdefault(thread, [])
+        listeners.append(listener)
         try:
             yield
         finally:
-            del self._listeners[thread]
+            listeners.remove(listener)
 
     def wants(self, record: logging.LogRecord) -> bool:
         """Whether a record is to be shown, as far as this session goes."""
         if not _is_of(record.name, (_SDK_LOGGER,)):
             return True
-        listeners = [self._listeners.get(thread) for thread in (record.thread, None)]
-        return all(listener is None or listener(record) for listener in listeners) and not self._repeats(record)
+        # Each is asked: who listens outside of another one hears the same.
+        wanted = [listener(record) for thread in (record.thread, None) for listener in self._listeners.get(thread, ())]
+        return all(wanted) and not self._repeats(record)
 
     def _repeats(self, record: logging.LogRecord) -> bool:
         """Whether the SDK has said this often enough: with a full disk, it says so for every metric."""
