@@ -58,11 +58,16 @@ class CometSDK:
     @contextmanager
     def one_reading(self) -> Iterator[None]:
         """Look settings up in one reading of the configuration files while this runs; the SDK reads them each time."""
-        self._config = self._comet_ml.get_config()
+        outer, self._config = self._config, self._config or self._comet_ml.get_config()
         try:
             yield
         finally:
-            self._config = None
+            self._config = outer
+
+    def read_again(self) -> None:
+        """Read the configuration files once more: a login can have written one."""
+        if self._config is not None:
+            self._config = self._comet_ml.get_config()
 
     def is_on(self, name: str, environ: Mapping[str, str]) -> bool | None:
         """A yes-or-no setting, or None where it is not set. An SDK without that setting has it from the environment."""
@@ -224,6 +229,9 @@ class MockedSDK(CometSDK):
     def one_reading(self) -> Iterator[None]:
         """Nothing is read."""
         yield
+
+    def read_again(self) -> None:
+        """Nothing is read."""
 
     def is_on(self, name: str, environ: Mapping[str, str]) -> bool | None:
         """What the environment that the test gives says."""

@@ -77,11 +77,10 @@ class Opening(Part):
 
     def _opened(self) -> Starter:
         plan = self._plan
-        with self._sdk.one_reading():
-            arguments = self._put_settings_in_force()
-            if self.mode == "online":
-                self._find_key_and_server(arguments)
-            wants_check = self.mode == "online" and self._wants_check(arguments)
+        arguments = self._put_settings_in_force()
+        if self.mode == "online":
+            self._find_key_and_server(arguments)
+        wants_check = self.mode == "online" and self._wants_check(arguments)
 
         def check() -> list[BaseException]:
             heard = log_in(self.shared, arguments)
@@ -94,6 +93,7 @@ class Opening(Part):
             if wants_check:
                 # Somebody may be asked for a key, and then has one.
                 check()
+                self._sdk.read_again()
                 wants_check = False
             if plan.start and not self._has_key(arguments):
                 self.mode = "offline"

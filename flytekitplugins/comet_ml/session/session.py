@@ -128,7 +128,7 @@ class Session:
 
     def _begin(self) -> None:
         asked = time.monotonic()
-        with _starting(), ExitStack() as undo:
+        with _starting(), self._sdk.one_reading(), ExitStack() as undo:
             self._life.starting()
             self._termination = undo.enter_context(
                 before_termination(self._terminate, self._save, grace_period=self._plan.grace_period)
