@@ -70,7 +70,7 @@ def test_an_experiment_that_a_forked_child_of_the_body_opens_is_its_own_to_log_t
         comet_ml.get_running_experiment().log_metric("ours", 1)
         child = multiprocessing.get_context("fork").Process(target=in_a_child, args=(project_name,))
         child.start()
-        child.join(20)
+        child.join(120)
         child.kill()
         return child.exitcode
 
