@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
@@ -97,6 +98,7 @@ def _as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Ca
     monkeypatch.chdir(tmp_path / "work")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     handlers = {handler: list(handler.filters) for handler in logging.getLogger("comet_ml").handlers}
+    streams = (sys.stdout, sys.stderr)
     comet_ml.config.set_global_experiment(None)
     # flytekit keeps every task for good, and serializes some things of all of them with each.
     tasks = len(FlyteEntities.entities)
@@ -106,6 +108,7 @@ def _as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Ca
     if running is not None and not running.ended:
         running.end()
     comet_ml.config.set_global_experiment(None)
+    sys.stdout, sys.stderr = streams
     for handler, filters in handlers.items():
         handler.filters[:] = filters
     os.environ.clear()
