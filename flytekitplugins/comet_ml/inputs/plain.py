@@ -283,9 +283,7 @@ def items_of(value: Any) -> Iterator[object] | None:
         return iter(sorted(some, key=repr) if all(scalar_of(item) is not LEFT_OUT for item in some) else some)
     if isinstance(value, Sequence):
         # Past what a class of the user's makes of it, as with dictionaries.
-        base = next((base for base in (list, tuple) if issubclass(type(value), base)), None)
-        items: Iterator[object] = base.__iter__(value) if base is not None else iter(value)  # type: ignore[arg-type]
-        return items
+        return iter(value) if not issubclass(type(value), list) else list.__iter__(value)  # type: ignore[arg-type]
     kind = type(value)
     # A series is data, and can be made a frame.
     is_array = hasattr(kind, "shape") and hasattr(kind, "dtype") and hasattr(kind, "tolist")
