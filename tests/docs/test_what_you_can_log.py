@@ -125,7 +125,7 @@ def run(directory: Path, *words: str, **environment: str) -> None:
         cwd=directory,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=280,
         check=False,
         env={**inherited, **home, **environment},
     )
