@@ -74,25 +74,6 @@ def test_a_process_that_can_start_no_more_threads_has_its_result_all_the_same_an
     assert "ours" in kept
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("number", [0, 1, 3, 6])
-def test_a_process_that_can_start_few_threads_begins_its_body(
-    comet: CometServer, in_pod: InPod, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
-    left, start = iter(range(number)), threading.Thread.start
-
-    def start_some(self: threading.Thread) -> None:
-        if self.name.startswith(("process_request", "Thread")) or next(left, None) is not None:
-            start(self)
-        else:
-            raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(threading.Thread, "start", start_some)
-    with in_pod():
-        assert track(host=comet.url)(lambda: 7)() == 7
-    monkeypatch.undo()
-
-
 @pytest.mark.newest
 def test_the_start_does_not_wait_for_the_services_of_clouds(
     comet: CometServer, in_pod: InPod, monkeypatch: pytest.MonkeyPatch
