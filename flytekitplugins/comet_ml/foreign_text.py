@@ -129,6 +129,13 @@ def traceback_of(error: BaseException) -> TracebackType | None:
     return frames
 
 
+def without_frames(error: BaseException) -> BaseException:
+    """Cut the frames of an exception, and of all that Python keeps with it: their variables can have secrets."""
+    for each in all_behind(error):
+        BaseException.with_traceback(each, None)
+    return error
+
+
 def _grouped(error: BaseException) -> tuple[BaseException, ...]:
     is_group = _GROUPS is not None and issubclass(type(error), _GROUPS)
     return tuple(_GROUPS.__dict__["exceptions"].__get__(error)) if is_group else ()

@@ -7,7 +7,6 @@ import functools
 import logging
 import os
 import threading
-import time
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -712,22 +711,23 @@ def test_a_cancelled_coroutine_is_shown_as_crashed(laptop: CometServer) -> None:
 
 def test_a_coroutine_that_is_cancelled_before_its_body_has_begun_leaves_nothing_running(laptop: CometServer) -> None:
     async def cancel() -> None:
-        created = asyncio.Event()
+        asked, cancelled = asyncio.Event(), threading.Event()
         loop = asyncio.get_running_loop()
 
         @track
         async def body() -> None:
             pytest.fail("the body began")
 
-        def cancel_now(request: Request) -> None:
+        def hold(request: Request) -> None:
             if request.path.endswith("/add/run"):
-                loop.call_soon_threadsafe(created.set)
-                time.sleep(0.3)
+                loop.call_soon_threadsafe(asked.set)
+                assert cancelled.wait(60)
 
-        with laptop.fault(cancel_now):
+        with laptop.fault(hold):
             running = asyncio.ensure_future(body())
-            await created.wait()
+            await asked.wait()
             running.cancel()
+            cancelled.set()
             await running
 
     with pytest.raises(asyncio.CancelledError):

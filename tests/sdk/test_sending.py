@@ -254,6 +254,21 @@ def test_what_is_no_answer_of_comet_s_is_no_delivery(
     laptop.faults.clear()
 
 
+def test_a_list_of_messages_that_cannot_be_written_loses_nothing(laptop: CometServer, tmp_path: Path) -> None:
+    @track()
+    def body() -> None:
+        experiment = comet_ml.get_running_experiment()
+        records = experiment.streamer.replay_manager
+        with records.__lock__, records.conn:
+            full = "CREATE TRIGGER full BEFORE INSERT ON messages BEGIN SELECT RAISE(ABORT, 'no room'); END"
+            records.conn.execute(full)
+        laptop.faults.append(refuse_metrics)
+        experiment.log_metric("loss", 1)
+
+    body()
+    assert archived(tmp_path / "work", "loss") == 1
+
+
 @pytest.mark.by_default("untold")
 @pytest.mark.parametrize("version", [None, "1.2.80"], ids=["untold", "old"])
 def test_a_comet_of_another_version_loses_nothing(laptop: CometServer, tmp_path: Path, version: str | None) -> None:

@@ -74,6 +74,26 @@ def test_a_process_that_can_start_no_more_threads_has_its_result_all_the_same_an
     assert "ours" in kept
 
 
+@pytest.mark.by_default("0")
+@pytest.mark.parametrize("number", [0, 1, 3])
+def test_a_process_that_can_start_few_threads_begins_its_body_at_once(
+    comet: CometServer, in_pod: InPod, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, number: int
+) -> None:
+    left, start = iter(range(number)), threading.Thread.start
+
+    def start_some(self: threading.Thread) -> None:
+        if self.name.startswith(("process_request", "Thread")) or next(left, None) is not None:
+            start(self)
+        else:
+            raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start_some)
+    with in_pod():
+        assert track(host=comet.url)(lambda: 7)() == 7
+    monkeypatch.undo()
+    assert "can't start new thread" in caplog.text
+
+
 @pytest.mark.newest
 def test_the_start_does_not_wait_for_the_services_of_clouds(
     comet: CometServer, in_pod: InPod, monkeypatch: pytest.MonkeyPatch
@@ -93,5 +113,4 @@ def test_the_start_does_not_wait_for_the_services_of_clouds(
 
     with in_pod():
         track(host=comet.url)(body)()
-    assert body_is_over.is_set()
     assert not comet.only_experiment.alive

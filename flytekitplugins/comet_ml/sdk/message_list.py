@@ -89,6 +89,9 @@ def not_arrived(online: OnlineStreamer | None) -> set[int]:
     except Exception as error:
         logger.debug("The list of messages cannot be read: %s", error)
         return {-1}
+    if records.failed:
+        # It could not be written at some time, and says nothing of what came then.
+        return {-1}
     unlisted, newest = _unlisted.get(records, set()), _newest.get(records, {})
     all_listed = "not sent" not in unlisted and not ("sent" in unlisted and online.has_upload_failed())
     return (set() if all_listed else {-1}) | {

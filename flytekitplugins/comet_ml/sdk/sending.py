@@ -94,6 +94,9 @@ def wait_for_finish(wrapped: Wrapped, instance: OnlineStreamer, args: Arguments,
     The SDK itself says that Comet has everything if the connection is there. But messages can have been answered with
     an error, or have fallen out of a batch: the SDK's list has them.
     """
+    if calls and not instance.is_alive():
+        # The process may have no more threads: this one was never started, and sends nothing.
+        return False
     if instance not in deadlines:
         return bool(wrapped(*args, **kwargs))
     finished = answer_within(0, lambda: wrapped(*args, **kwargs), "comet-ml-sending")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -61,3 +62,28 @@ def server_of(sdk: CometSDK, host: str) -> str:
     """
     override = sdk.setting("comet.url_override") or host
     return str(override).removesuffix("/").removesuffix("/clientlib")
+
+
+class LastOutage:
+    """The last time that a server was found to be away, for the calls that waited for their turn meanwhile."""
+
+    def __init__(self) -> None:
+        self._server = ""
+        self._found = 0.0
+        self._cause: BaseException | None = None
+
+    def note(self, server: str, cause: BaseException) -> None:
+        """A server has just been found to be away.
+
+        Args:
+            server: Its address.
+            cause: What the SDK raised.
+        """
+        self._server, self._found, self._cause = server, time.monotonic(), cause
+
+    def since(self, moment: float, server: str) -> BaseException | None:
+        """The cause, if the server was found to be away since a moment of the monotonic clock."""
+        return self._cause if server == self._server and self._found > moment else None
+
+
+last_outage = LastOutage()

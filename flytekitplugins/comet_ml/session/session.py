@@ -13,6 +13,7 @@ from typing import Any
 
 from ..archives.store import DIRECTORY_SETTING, OfflineArchives
 from ..errors import CometTrackingError
+from ..foreign_text import without_frames
 from ..forks import process_lock
 from ..log import logger
 from ..names import FLYTE_TASK, Status
@@ -84,7 +85,8 @@ class Session:
             self._begin()
         except CometTrackingError as error:
             # The frames that it comes from have the API key in their variables, which some tools show.
-            raise error.with_traceback(None) from None
+            without_frames(error)
+            raise error from None
         return self
 
     def __exit__(

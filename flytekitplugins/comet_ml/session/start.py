@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from ..archives.own_directory import elsewhere
 from ..archives.store import local_upload_command
 from ..errors import CometTrackingError, InvalidExperimentKeyError, ServerUnavailableError
+from ..foreign_text import without_frames
 from ..log import logger
 from ..sdk import refusals
 from ..sdk.call import Call, within
@@ -20,23 +19,11 @@ from ..sdk.threads import run_within
 from ..shown import shown
 from .life_cycle import Deadline
 from .plan import Mode
-from .server import server_of
+from .server import last_outage, server_of
 from .shared import Part, Shared
 
 SECONDS_TO_START = 15.0
 """What login and start may take together, by the clock. A server that needs longer is away."""
-
-
-@dataclass
-class _LastOutage:
-    """The last time that a server was found to be away, for the calls that waited for their turn meanwhile."""
-
-    server: str = ""
-    found: float = 0.0
-    cause: BaseException | None = None
-
-
-_last_outage = _LastOutage()
 
 
 class Starter(Part):
@@ -74,16 +61,17 @@ class Starter(Part):
         if self.mode != "online" or (log_in is None and not self._plan.start):
             return self._started_without_server() if self._plan.start else None
         server = server_of(self._sdk, self._plan.host)
-        if _last_outage.server == server and _last_outage.found > self.shared.asked and _last_outage.cause is not None:
+        known = last_outage.since(self.shared.asked, server)
+        if known is not None:
             # While this call waited, another one has asked, for as long as a call may.
-            return self._unavailable(_last_outage.cause)
+            return self._unavailable(known)
         attempt = _Attempt(self, log_in)
         # What a mock does takes no time, and people's mocks look at the thread.
         experiment = attempt.run_here() if not self._sdk.is_real else attempt.run(Deadline(SECONDS_TO_START))
         if attempt.cause is None:
             self._adopt(experiment)
             return experiment
-        _last_outage.server, _last_outage.found, _last_outage.cause = server, time.monotonic(), attempt.cause
+        last_outage.note(server, attempt.cause)
         return self._unavailable(attempt.cause)
 
     def _adopt(self, experiment: Experiment | None) -> None:
@@ -257,10 +245,11 @@ class _Attempt:
             experiment = self._started()
         except CometTrackingError as error:
             # The frames that it comes from have the API key in their variables, which some tools show.
-            refused = BaseException.with_traceback(error, None)
+            without_frames(error)
+            refused = error
         except BaseException as error:
             # Whatever the SDK raises here is no fault of the task.
-            cause = BaseException.with_traceback(error, None)
+            cause = without_frames(error)
         with self._lock:
             self._experiment, self.cause, self._refused = experiment, self.cause or cause, refused
             self._finished, late = True, self._left_behind
@@ -286,9 +275,10 @@ class _Attempt:
                 # A mocked SDK may have nothing to give.
                 if experiment is None or experiment.alive:
                     return experiment
-                # The next `start` would return it.
-                experiment.end()
                 error = heard[-1] if heard else RuntimeError("the experiment did not start")
+                with starter.shared.guarded("An experiment that did not start was not ended"):
+                    # The next `start` would return it.
+                    experiment.end()
             except BaseException as raised:
                 error = raised
         for cause in [error, *heard]:
