@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import sys
@@ -15,6 +16,7 @@ import comet_ml
 import pytest
 from flytekit.core.context_manager import ExecutionState, FlyteContextManager, FlyteEntities
 from flytekit.models.core.identifier import Identifier, ResourceType, WorkflowExecutionIdentifier
+from flytekit.utils.asyn import run_sync
 from flytekitplugins.comet_ml import source
 from hypothesis import settings
 
@@ -158,6 +160,8 @@ def in_pod(tmp_path: Path) -> Iterator[InPod]:
             mode=ExecutionState.Mode.TASK_EXECUTION, user_space_params=new.build()
         )
         stack.enter_context(FlyteContextManager.with_context(context.with_execution_state(state)))
+        # A pod has downloaded its inputs: flytekit's loop for this thread runs. One that cannot start hangs for ever.
+        run_sync(asyncio.sleep, 0)
         return stack
 
     return in_pod
