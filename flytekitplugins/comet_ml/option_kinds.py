@@ -35,7 +35,7 @@ class Kind:
     """
 
     words: str
-    fits: Callable[[Any], bool]
+    fits: Callable[[object], bool]
     optional: bool = False
 
     def check(self, option: str, value: Any, owner: str = DECORATOR) -> Any:

@@ -95,7 +95,7 @@ def checked_project_name(option: str, value: Any) -> str:
     return str(value)
 
 
-def checked_workspace(option: str, value: Any) -> str:
+def checked_workspace(option: str, value: object) -> str:
     """Refuse what is no name, and an address, with its server or without.
 
     Raises:

@@ -44,7 +44,7 @@ def web_address(host: str) -> str:
 class ServerKind(Kind):
     """An address that the SDK takes as that of its server: with a path, such as ``https://host/clientlib/``."""
 
-    def check(self, option: str, value: Any, owner: str = DECORATOR) -> Any:
+    def check(self, option: str, value: Any, owner: str = DECORATOR) -> object:
         """Refuse what is no such address."""
         if super().check(option, value, owner) is not None:
             _split(option, value)

@@ -52,12 +52,12 @@ class Message(NamedTuple):
         return self.type in ("file_upload", "remote_file")
 
     @property
-    def asset(self) -> Mapping[str, Any]:
+    def asset(self) -> Mapping[str, object]:
         """What is said of an asset: ``assetId``, ``fileName``, ``type``..."""
         return self.payload.get("additional_params") or {}
 
     @property
-    def parameter(self) -> Mapping[str, Any]:
+    def parameter(self) -> Mapping[str, object]:
         """Name and value of a parameter: ``paramName``, ``paramValue``."""
         return self.payload.get("param") or self.payload.get("params") or {}
 

@@ -24,7 +24,7 @@ class ArchivedArtifact:
         is_whole: Whether the archive has all of its files.
     """
 
-    description: Mapping[str, Any]
+    description: Mapping[str, object]
     description_id: str
     logical_paths: Mapping[str, str]
     is_whole: bool

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 from flytekit import Secret
 from flytekit.core.base_task import PythonTask
 from flytekit.core.context_manager import FlyteEntities
 from flytekit.models.security import SecurityContext
 
-Task: TypeAlias = PythonTask[Any]
+Task: TypeAlias = PythonTask[object]
 
 
 class TakesTask(Protocol):

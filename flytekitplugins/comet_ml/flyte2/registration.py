@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable
 from types import ModuleType
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from flyte._secret import secrets_from_request
 from flyte.extend import AsyncFunctionTaskTemplate
@@ -23,7 +23,7 @@ from ..tracked_function import layers
 from .link import CometActionLink
 from .secret import flyte_secret, is_same
 
-Task: TypeAlias = AsyncFunctionTaskTemplate[Any, Any, Any]
+Task: TypeAlias = AsyncFunctionTaskTemplate[object, object, object]
 
 
 def action_link(options: Options) -> CometActionLink:

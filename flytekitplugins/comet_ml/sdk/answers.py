@@ -29,7 +29,7 @@ class NotCometError(requests.ConnectionError):
     """Something between us and Comet has answered in its place. For the SDK, the connection is lost."""
 
 
-def check_answer(response: requests.Response, **sent: Any) -> None:
+def check_answer(response: requests.Response, **sent: object) -> None:
     """Refuse an answer that cannot be Comet's.
 
     Args:
@@ -50,12 +50,12 @@ def check_answer(response: requests.Response, **sent: Any) -> None:
         )
 
 
-def _can_be_read(response: requests.Response, path: str, sent: dict[str, Any]) -> bool:
+def _can_be_read(response: requests.Response, path: str, sent: dict[str, object]) -> bool:
     # Of a file, which may be large, nothing is read here.
     return any(part in path for part in _DOWNLOADS) or not response.content or _json(response) is not _NO_JSON
 
 
-def _can_be_delivered(response: requests.Response, path: str, sent: dict[str, Any]) -> bool:
+def _can_be_delivered(response: requests.Response, path: str, sent: dict[str, object]) -> bool:
     answer = _json(response)
     if isinstance(answer, dict):
         code = answer.get("code")

@@ -11,7 +11,7 @@ import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import OfflineCallError
 from ..log import logger
@@ -52,7 +52,7 @@ class KeptArtifact:
     artifact_type: str
     version: str | None = None
     aliases: frozenset[str] = frozenset()
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, object] = field(default_factory=dict)
     version_tags: frozenset[str] = frozenset()
     artifact_tags: frozenset[str] = frozenset()
     workspace: str | None = None
@@ -124,7 +124,7 @@ def keep(experiment: Experiment, artifact: Artifact) -> KeptArtifact:
 # Making it, later
 
 
-def make_version(api: API, experiment_key: str, description: Mapping[str, Any]) -> tuple[str, str]:
+def make_version(api: API, experiment_key: str, description: Mapping[str, object]) -> tuple[str, str]:
     """Make the version of an artifact, without files yet, as the SDK's `log_artifact` does.
 
     Args:

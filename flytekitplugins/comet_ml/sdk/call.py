@@ -63,7 +63,7 @@ class Call:
         self.opened: list[Experiment] = []
         self.started: Experiment | None = None
         self.own: Experiment | None = None
-        self.identity: dict[str, Any] = {}
+        self.identity: dict[str, object] = {}
         self.first_arguments: dict[str, Any] = {}
         self.closed = False
         self.seconds_to_wait = 60.0

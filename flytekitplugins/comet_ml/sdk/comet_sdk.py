@@ -31,7 +31,7 @@ class CometSDK:
         self._api: Any = None
 
     @classmethod
-    def of(cls, comet_ml: Any) -> CometSDK:
+    def of(cls, comet_ml: object) -> CometSDK:
         """The adapter for the `comet_ml` module, or for what a test has put in its place."""
         if type(comet_ml) is not ModuleType:
             return MockedSDK(comet_ml)
@@ -129,13 +129,13 @@ class CometSDK:
         """`comet_ml.login`, or `comet_ml.init` on an SDK without it."""
         return self._comet_ml.login if hasattr(self._comet_ml, "login") else self._comet_ml.init
 
-    def start_arguments(self, *, workspace: str, project_name: str) -> dict[str, Any]:
+    def start_arguments(self, *, workspace: str, project_name: str) -> dict[str, object]:
         """Workspace and project under the names that this SDK's `start` has for them (``project`` in 3.43)."""
         parameters = constructors.parameters_of(self._comet_ml.start)
         named_project = "project" in parameters and "project_name" not in parameters
         return {"workspace": workspace, "project" if named_project else "project_name": project_name}
 
-    def start(self, **arguments: Any) -> Experiment | None:
+    def start(self, **arguments: object) -> Experiment | None:
         """`comet_ml.start`; a mocked one may have nothing to give."""
         experiment: Experiment | None = self._comet_ml.start(**arguments)
         return experiment
@@ -145,7 +145,7 @@ class CometSDK:
         experiment: Experiment = self._comet_ml.Experiment(disabled=True)
         return experiment
 
-    def experiment_config(self, arguments: Mapping[str, Any]) -> Any:
+    def experiment_config(self, arguments: Mapping[str, object]) -> Any:
         """A `comet_ml.ExperimentConfig`."""
         return self._comet_ml.ExperimentConfig(**arguments)
 

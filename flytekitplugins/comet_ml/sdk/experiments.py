@@ -6,7 +6,7 @@ import glob
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..log import logger
 from .arguments import EXPERIMENT_CONFIG_ARGUMENTS
@@ -20,7 +20,7 @@ MESSAGES = "messages.json"
 """The file, in the directory of an experiment's writer, that has its messages, one a line."""
 
 
-def arguments_of_config(config: object) -> dict[str, Any]:
+def arguments_of_config(config: object) -> dict[str, object]:
     """The arguments that a `comet_ml.ExperimentConfig` was made with, as far as they are not the defaults.
 
     It is no dataclass, but it has an attribute for each of its arguments.

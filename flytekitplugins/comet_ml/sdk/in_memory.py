@@ -115,7 +115,7 @@ def _read(request: requests.PreparedRequest) -> Request:
     )
 
 
-def _values(content: bytes) -> dict[str, Any]:
+def _values(content: bytes) -> dict[str, object]:
     try:
         values = json.loads(content)
     except ValueError:

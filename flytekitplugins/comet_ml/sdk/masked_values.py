@@ -27,7 +27,7 @@ _OF_TYPES: Any = type.__dict__
 _OF_EXCEPTIONS: Any = BaseException.__dict__
 
 
-def masked_value(value: object, secrets: Collection[str]) -> Any:
+def masked_value(value: object, secrets: Collection[str]) -> object:
     """A value without secrets: itself if it has none, else one like it. Nothing that somebody else holds is changed.
 
     Of an exception with a secret in its message, it is the message.

@@ -26,7 +26,7 @@ class Experiment(Protocol):
     tmpdir: str | None
     context: str | None
     curr_step: int | None
-    metrics: Mapping[str, Any]
+    metrics: Mapping[str, object]
     streamer: Any
 
     @property
@@ -56,19 +56,19 @@ class Experiment(Protocol):
     ) -> object:
         """Log a source file, or a text as one with a name."""
 
-    def log_others(self, dictionary: Mapping[str, Any]) -> None:
+    def log_others(self, dictionary: Mapping[str, object]) -> None:
         """Log Others."""
 
-    def log_metrics(self, dic: Mapping[str, Any]) -> None:
+    def log_metrics(self, dic: Mapping[str, object]) -> None:
         """Log metrics, at the current step."""
 
-    def log_parameters(self, parameters: Mapping[str, Any]) -> None:
+    def log_parameters(self, parameters: Mapping[str, object]) -> None:
         """Log parameters."""
 
-    def log_asset(self, file_data: object, file_name: str, *, metadata: object) -> Mapping[str, Any] | None:
+    def log_asset(self, file_data: object, file_name: str, *, metadata: object) -> Mapping[str, object] | None:
         """Log a file; what it gives has the ``assetId``."""
 
-    def log_remote_asset(self, uri: str, remote_file_name: str, *, metadata: object) -> Mapping[str, Any] | None:
+    def log_remote_asset(self, uri: str, remote_file_name: str, *, metadata: object) -> Mapping[str, object] | None:
         """Log a file that lies elsewhere; what it gives has the ``assetId``."""
 
     def log_asset_data(self, data: str, name: str, overwrite: bool = False) -> object:
@@ -87,7 +87,7 @@ class Experiment(Protocol):
 class StoredExperiment(Protocol):
     """A `comet_ml.APIExperiment`: an experiment as the server has it."""
 
-    def get_others_summary(self) -> Sequence[Mapping[str, Any]] | None:
+    def get_others_summary(self) -> Sequence[Mapping[str, object]] | None:
         """Its Others: ``name`` and ``valueCurrent``."""
 
     def get_state(self) -> str:

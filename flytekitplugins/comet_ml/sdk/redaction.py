@@ -272,8 +272,10 @@ def _make_printable(record: logging.LogRecord) -> None:
 # What is written to standard error past all loggers
 
 
-def _masked_first(hook: Callable[[Any], Any], error_of: Callable[[Any], BaseException | None]) -> Callable[[Any], Any]:
-    def masked_hook(arguments: Any) -> Any:
+def _masked_first(
+    hook: Callable[[Any], object], error_of: Callable[[Any], BaseException | None]
+) -> Callable[[object], object]:
+    def masked_hook(arguments: object) -> object:
         scrub(error_of(arguments), _secrets())
         return hook(arguments)
 

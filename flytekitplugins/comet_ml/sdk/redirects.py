@@ -36,7 +36,7 @@ def stay(session: requests.Session) -> None:
 
     def resolve_redirects(
         response: requests.Response, request: requests.PreparedRequest, *args: Any, **kwargs: Any
-    ) -> Iterator[Any]:
+    ) -> Iterator[object]:
         # Where requests are yielded, nobody follows: the SDK asks where to.
         followed = not kwargs.get("yield_requests")
         if followed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from ..inputs.report import InputReport, OutputReport
 from ..keys.experiment_key import Scope
@@ -59,13 +59,13 @@ class SessionPlan:
     experiment_key: str | None = None
     # Both can have the API key in them.
     credentials: Callable[[], str] | None = field(default=None, repr=False)
-    login_kwargs: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    login_kwargs: Mapping[str, object] = field(default_factory=dict, repr=False)
     remote: bool = False
     log_command_line: bool = True
     source_file: str | None = None
     source_files: Callable[[], Mapping[str, str]] = dict
     start: bool = True
-    experiment_config: Any = None
+    experiment_config: object = None
     others: Mapping[str, str] = field(default_factory=dict)
     name: str | None = None
     rank: str | None = None
@@ -91,7 +91,7 @@ class SessionPlan:
             **self.login_kwargs,
         }
 
-    def config_arguments(self) -> dict[str, Any]:
+    def config_arguments(self) -> dict[str, object]:
         """Arguments of `ExperimentConfig`: the decorator's keywords, and its `experiment_config` on top of them."""
         keywords = {name: value for name, value in self.login_kwargs.items() if name in EXPERIMENT_CONFIG_ARGUMENTS}
         process = [self.mark, f"rank-{self.rank}" if self.rank is not None else None]

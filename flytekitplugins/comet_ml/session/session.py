@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, MutableMapping
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Any
 
 from ..archives.store import DIRECTORY_SETTING, OfflineArchives
 from ..errors import CometTrackingError
@@ -58,7 +57,7 @@ class Session:
         cause: Why an experiment that should be sent is written to an archive; None if it need not be.
     """
 
-    def __init__(self, comet_ml: Any, environ: MutableMapping[str, str], plan: SessionPlan) -> None:
+    def __init__(self, comet_ml: object, environ: MutableMapping[str, str], plan: SessionPlan) -> None:
         self.experiment: Experiment | None = None
         self.mode: Mode = "online"
         self.cause: BaseException | None = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
 
 from ..archives.own_directory import elsewhere
 from ..archives.store import local_upload_command
@@ -171,7 +170,7 @@ class Starter(Part):
             experiment.disable_mp()
         return experiment
 
-    def _config(self) -> Any:
+    def _config(self) -> object:
         config = self._sdk.experiment_config(self._plan.config_arguments())
         if self._directory is not None:
             config.offline_directory = self._directory
