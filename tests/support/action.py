@@ -136,7 +136,7 @@ class RunningAction:
     log: Path
     wire: Any
 
-    def wait(self, timeout: float = 120) -> Run:
+    def wait(self, timeout: float = 280) -> Run:
         """Wait for its end, and return what is left."""
         status = self.process.wait(timeout)
         return Run(status, self.log.read_text(errors="replace"), self.outputs, self.directory, self.wire)
@@ -168,7 +168,7 @@ class Actions:
         finally:
             sys.path.remove(str(folder))
 
-    def run(self, module: Any, task: str, *, timeout: float = 120, **options: Any) -> Run:
+    def run(self, module: Any, task: str, *, timeout: float = 280, **options: Any) -> Run:
         """Run a task, and wait for its end. Options: those of `start`."""
         return self.start(module, task, **options).wait(timeout)
 

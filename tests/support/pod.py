@@ -98,7 +98,7 @@ class RunningPod:
     process: subprocess.Popen[bytes] | ForkedProcess
     directory: Path
 
-    def wait(self, timeout: float = 120) -> Run:
+    def wait(self, timeout: float = 280) -> Run:
         """Wait for its end, and return what is left."""
         status = self.process.wait(timeout)
         return Run(status, (self.directory / "log").read_text(errors="replace"), self.directory)
@@ -141,7 +141,7 @@ class Pod:
         generated_name: str = "ahq8bl2jkbsf7wxd4mzn-n0-0",
         inputs: Mapping[str, Any] | None = None,
         environment: Mapping[str, str | None] | None = None,
-        timeout: float = 120,
+        timeout: float = 280,
     ) -> Run:
         """Register and run a task.
 
@@ -184,7 +184,7 @@ class Pod:
         """Start a registered task, to be signalled or watched."""
         return self._start(command, room, {SECRET_VARIABLE: CANARY, **POD_ENVIRONMENT, **environment})
 
-    def script(self, source: str, environment: Mapping[str, str | None] | None = None, *, timeout: float = 120) -> Run:
+    def script(self, source: str, environment: Mapping[str, str | None] | None = None, *, timeout: float = 280) -> Run:
         """Run a module as a script on a laptop whose owner has logged in to the loopback server."""
         self._count += 1
         room = self.directory / f"script{self._count}"

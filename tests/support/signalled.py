@@ -61,5 +61,5 @@ def script(
         time.sleep(wait)
         begun = begun or time.monotonic()
         os.kill(target, number)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=280)
     return process.returncode, output, time.monotonic() - begun
