@@ -35,7 +35,7 @@ class Kind:
     """
 
     words: str
-    fits: Callable[[object], bool]
+    fits: Callable[[Any], bool]
     optional: bool = False
 
     def check(self, option: str, value: Any, owner: str = DECORATOR) -> Any:
