@@ -87,7 +87,7 @@ examples-full:
 	.venv-full/bin/pip install -q -e . -r tests/full-requirements.txt
 	# Its wheel has it bring NCCL (several hundred MB), which is for GPUs.
 	.venv-full/bin/pip install -q --no-deps "xgboost<4"
-	.venv-full/bin/python -m pytest tests/docs/test_examples.py -m full
+	.venv-full/bin/python -m pytest tests/examples -m full
 
 # The documentation, in build/site; a dead link or anchor fails it.
 docs: $(READY)

@@ -14,7 +14,8 @@ from types import TracebackType
 from typing import Any
 
 from tests.support import ROOT
-from tests.support.comet_server import Answer, CometServer, Request
+from tests.support.comet_http import Answer, Request
+from tests.support.comet_server import CometServer
 
 API_KEY = "benchmark0123456789benchm"
 

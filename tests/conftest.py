@@ -44,6 +44,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 TOGETHER = {
     "tests/docs/test_links.py": "browser",
     "tests/docs/test_resolver_page.py": "browser",
+    "tests/docs/test_resolver_page_keys.py": "browser",
     "tests/docs/test_packaging.py": "packaging",
     "tests/docs/test_what_you_can_log.py": "what you can log",
     "tests/pod/test_faults.py": "faults",

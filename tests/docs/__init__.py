@@ -1,1 +1,1 @@
-"""Tests of what people read, open or install: pages, examples, types and the distribution."""
+"""Tests of what people read, open or install: pages, types and the distribution."""

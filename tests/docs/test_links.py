@@ -24,7 +24,8 @@ from flytekitplugins.comet_ml.keys.experiment_key import SCOPES, Scope
 from tests.support import ROOT
 from tests.support.browser import Browser, chromium
 from tests.support.canary import CANARY
-from tests.support.comet_server import CometServer, Request
+from tests.support.comet_http import Request
+from tests.support.comet_server import CometServer
 from tests.support.console import links, templates
 from tests.support.flyte_names import CASES, NAMES, identity_of
 from tests.support.pod_environment import InPod

@@ -1,4 +1,4 @@
-"""What the README promises, a newcomer gets; test_docs.py has what is checked in all pages."""
+"""What the README promises, a newcomer gets; test_docs.py and its like have what is checked in all pages."""
 
 from __future__ import annotations
 

@@ -11,7 +11,8 @@ import pytest
 
 from tests.support import ROOT as CHECKOUT
 from tests.support.action import CHILD, ROOT, Actions, links_of
-from tests.support.comet_server import CometServer, Experiment
+from tests.support.comet_records import Experiment
+from tests.support.comet_server import CometServer
 
 pytest.importorskip("flyte_migrate")
 SECRET = "COMET_ML_COMET_ML_API_KEY"

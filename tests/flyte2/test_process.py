@@ -1,4 +1,4 @@
-"""Actions of Flyte 2 in one process: local runs, actions of a reusable container, and what is decorated how."""
+"""Actions of Flyte 2 in one process: local runs, and actions of a reusable container."""
 
 from __future__ import annotations
 
@@ -14,24 +14,14 @@ import flyte
 import flyte.report
 import pytest
 from flyte._internal.runtime import convert, rusty
-from flytekitplugins.comet_ml import (
-    CometActionLink,
-    InvalidOptionError,
-    UnsupportedFunctionError,
-    comet_ml_login,
-)
 from flytekitplugins.comet_ml.keys.action_key import derive_action_key
 
 from tests.flyte2.conftest import CANARY
-from tests.support.action import CHILD, DOMAIN, PROJECT, RUN_NAME, links_of, wire_of
-from tests.support.comet_server import CometServer, Experiment, Request
-
-COMET = {"project_name": "digits", "workspace": "my-team"}
-SECRET = flyte.Secret("comet-api-key", as_env_var="COMET_API_KEY_SECRET")
-
-
-def login(**options: Any) -> comet_ml_login:
-    return comet_ml_login(**{**COMET, "secret": SECRET, **options})
+from tests.support.action import CHILD, DOMAIN, PROJECT, RUN_NAME
+from tests.support.action_login import COMET, SECRET, login
+from tests.support.comet_http import Request
+from tests.support.comet_records import Experiment
+from tests.support.comet_server import CometServer
 
 
 def log_loss(name: str) -> None:
@@ -270,106 +260,6 @@ def test_a_cancelled_action_is_shown_as_terminated(cluster: CometServer, tmp_pat
     assert cluster.only_experiment.others["flyte_status"] == "terminated"
 
 
-# What is decorated, and how
-
-
-def test_a_decorated_task_is_the_one_that_its_environment_knows() -> None:
-    env = flyte.TaskEnvironment("same")
-
-    @env.task
-    async def task(number: int) -> int:
-        return number
-
-    decorated = login()(task)
-    assert decorated is task
-    assert env.tasks["same.task"] is task
-    assert [type(link) for link in task.links] == [CometActionLink]
-    assert [type(link) for link in task.override(short_name="another").links] == [CometActionLink]
-
-
-def test_a_task_of_a_decorated_function_has_link_and_secret_too() -> None:
-    env = flyte.TaskEnvironment("below")
-
-    @env.task
-    @login()
-    async def task(number: int) -> int:
-        return number
-
-    assert [type(link) for link in task.links] == [CometActionLink]
-    assert task.secrets == [SECRET]
-
-
-def test_a_secret_that_the_environment_has_is_not_asked_for_twice() -> None:
-    shared = [SECRET]
-    env = flyte.TaskEnvironment("shared", secrets=shared)
-
-    @login()
-    @env.task
-    async def task(number: int) -> int:
-        return number
-
-    assert task.secrets == [SECRET]
-    assert shared == [SECRET]
-
-
-def test_the_secrets_of_an_environment_are_left_alone() -> None:
-    shared: list[Any] = ["other"]
-    env = flyte.TaskEnvironment("left", secrets=shared)
-
-    @login()
-    @env.task
-    async def task(number: int) -> int:
-        return number
-
-    @env.task
-    async def untracked(number: int) -> int:
-        return number
-
-    assert [secret.key for secret in task.secrets] == ["other", "comet-api-key"]  # type: ignore[union-attr]
-    assert untracked.secrets is shared
-    assert shared == ["other"]
-
-
-@pytest.mark.parametrize("order", ["above", "below"])
-def test_a_reusable_environment_without_the_secret_is_refused_with_the_remedy(order: str) -> None:
-    env = flyte.TaskEnvironment("refused", reusable=flyte.ReusePolicy(replicas=2))
-
-    async def task(number: int) -> int:
-        return number
-
-    with pytest.raises(InvalidOptionError, match=r"reusable environment.*secrets=\[flyte.Secret\(key='comet-api-key'"):
-        login()(env.task(task)) if order == "above" else env.task(login()(task))
-
-
-def test_a_callable_secret_needs_nothing_of_a_reusable_environment() -> None:
-    env = flyte.TaskEnvironment("callable", reusable=flyte.ReusePolicy(replicas=2))
-
-    @login(secret=lambda: CANARY)
-    @env.task
-    async def task(number: int) -> int:
-        return number
-
-    assert task.secrets is None
-
-
-@pytest.mark.parametrize("thing", [flyte.TaskEnvironment("thing"), int, 5], ids=["environment", "class", "number"])
-def test_what_is_no_task_is_refused(thing: Any) -> None:
-    with pytest.raises(UnsupportedFunctionError, match="decorates a task's Python function"):
-        login()(thing)
-
-
-def test_a_task_is_not_decorated_twice() -> None:
-    env = flyte.TaskEnvironment("twice")
-
-    @login()
-    @env.task
-    async def task(number: int) -> int:
-        return number
-
-    with pytest.raises(UnsupportedFunctionError, match="twice"):
-        login()(task)
-
-
 def test_a_process_of_flyte_2_loads_neither_flytekit_nor_the_sdk() -> None:
     code = (
         "import flyte, sys; from flytekitplugins.comet_ml import comet_ml_login; env = flyte.TaskEnvironment('lazy');"
@@ -378,60 +268,3 @@ def test_a_process_of_flyte_2_loads_neither_flytekit_nor_the_sdk() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.stdout.strip() == "[]", done.stderr
-
-
-# Links
-
-
-def linked(tmp_path: Path, *, run: str | None, action: str, attempt: int = 0, **options: Any) -> str:
-    env = flyte.TaskEnvironment("linked")
-
-    @login(**options)
-    @env.task
-    async def task(number: int) -> int:
-        return number
-
-    wire = wire_of(_at(task, tmp_path), tmp_path, run=run)
-    (link,) = links_of(wire, run=run or RUN_NAME, action=action, attempt=attempt)
-    return link
-
-
-def _at(task: Any, directory: Path) -> Any:
-    # Flyte wants a task's module below the root directory.
-    class Resolver:
-        import_path = "tests.Resolver"
-
-        def loader_args(self, task: Any, root_dir: Path) -> list[str]:
-            return []
-
-    task.task_resolver = Resolver()
-    return task
-
-
-@pytest.mark.parametrize("scope", ["attempt", "node", "execution"])
-@pytest.mark.parametrize(("run", "action"), [(None, "a0"), (RUN_NAME, CHILD), ("nightly-1", CHILD)])
-def test_a_link_leads_to_the_key_of_its_scope(tmp_path: Path, scope: Any, run: str | None, action: str) -> None:
-    names = {"flyte_project": PROJECT, "flyte_domain": DOMAIN, "run": run or RUN_NAME, "action": action}
-    key = derive_action_key(scope, **names, attempt="3", **COMET)
-    link = linked(tmp_path, run=run, action=action, attempt=3, scope=scope)
-    assert link == f"https://www.comet.com/my-team/digits/{key}"
-
-
-def test_a_given_key_is_linked_as_it_is(tmp_path: Path) -> None:
-    key = "0123456789abcdef0123456789abcdef"
-    link = linked(tmp_path, run=None, action="a0", experiment_key=key, host="https://comet.example.com")
-    assert link == f"https://comet.example.com/my-team/digits/{key}"
-
-
-@pytest.mark.parametrize("by", ["decorator", "environment"])
-def test_a_root_action_s_link_leads_to_the_resolver_page_that_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
-) -> None:
-    page = "https://pages.example.com/resolver.html"
-    if by == "environment":
-        monkeypatch.setenv("COMET_FLYTE_RESOLVER", page)
-    link = linked(tmp_path, run=None, action="a0", **({"resolver": page} if by == "decorator" else {}))
-    assert link == (
-        f"{page}#scope=flyte2-attempt&host=https://www.comet.com&workspace=my-team&project_name=digits"
-        f"&execution_project={PROJECT}&execution_domain={DOMAIN}&run_name={RUN_NAME}&action_name=a0&attempt=0"
-    )

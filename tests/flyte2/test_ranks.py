@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.action import CHILD, DOMAIN, PROJECT, RUN_NAME, Actions, links_of
-from tests.support.comet_server import CometServer, Experiment
+from tests.support.comet_records import Experiment
+from tests.support.comet_server import CometServer
 
 MODULE = """
 import os

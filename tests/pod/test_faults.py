@@ -14,8 +14,10 @@ import pytest
 
 from tests.support.canary import CANARY
 from tests.support.faults import standing_for_comet
-from tests.support.matrix import Outcome, Scenario, delivered, play, registered
+from tests.support.matrix import Outcome, play, registered
+from tests.support.scenario import Scenario
 from tests.support.scenarios import BARE, SCENARIOS
+from tests.support.stage import delivered
 from tests.support.table import PAGE, with_table
 
 pytestmark = pytest.mark.newest

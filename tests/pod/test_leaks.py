@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.canary import CANARY
-from tests.support.comet_server import CometServer, Request
+from tests.support.comet_http import Request
+from tests.support.comet_server import CometServer
 from tests.support.pod import Pod
 
 TOKEN = "hf_canaryOfTheCommandLine0123456789"

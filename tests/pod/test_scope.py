@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from flytekitplugins.comet_ml.keys.experiment_key import derive_execution_key, derive_node_key
 
-from tests.support.comet_server import CometServer, Experiment
+from tests.support.comet_records import Experiment
+from tests.support.comet_server import CometServer
 from tests.support.pod import Pod, RunningPod
 from tests.support.pod_environment import POD_ENVIRONMENT
 

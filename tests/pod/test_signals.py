@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.comet_server import CometServer, Experiment
+from tests.support.comet_records import Experiment
+from tests.support.comet_server import CometServer
 from tests.support.faults import slow, status
 from tests.support.pod import Pod, Run, RunningPod
 

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from tests.support.canary import CANARY
-from tests.support.comet_server import RESET, Answer, CometServer, Request
+from tests.support.comet_http import RESET, Answer, Request
+from tests.support.comet_server import CometServer
 from tests.support.pod import Pod, Run
 
 pytestmark = [pytest.mark.newest, pytest.mark.slow, pytest.mark.timeout(900)]

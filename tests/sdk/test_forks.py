@@ -12,7 +12,8 @@ import comet_ml
 import pytest
 from flytekitplugins.comet_ml import comet_ml_login
 
-from tests.support.comet_server import CometServer, Request
+from tests.support.comet_http import Request
+from tests.support.comet_server import CometServer
 from tests.support.pod_environment import InPod
 from tests.support.tracked import track
 

@@ -16,7 +16,8 @@ from flytekit.types.file import FlyteFile
 from flytekitplugins.comet_ml import InvalidOptionError, comet_ml_login, source
 
 from tests.support.canary import CANARY
-from tests.support.comet_server import CometServer, Experiment
+from tests.support.comet_records import Experiment
+from tests.support.comet_server import CometServer
 
 Track = Callable[..., Any]
 

@@ -17,7 +17,9 @@ from flytekitplugins.comet_ml.errors import OfflineCallError
 from flytekitplugins.comet_ml.sdk import offline_calls
 from pytest_mock import MockerFixture
 
-from tests.support.comet_server import Answer, ArtifactVersion, CometServer, Fault, Request
+from tests.support.comet_http import Answer, Fault, Request
+from tests.support.comet_records import ArtifactVersion
+from tests.support.comet_server import CometServer
 from tests.support.offline_runs import Sender
 from tests.support.tracked import track
 

@@ -17,7 +17,8 @@ from flytekitplugins.comet_ml.__main__ import main
 from flytekitplugins.comet_ml.sdk import redirects
 
 from tests.support.canary import CANARY, Canary
-from tests.support.comet_server import Answer, CometServer, Request
+from tests.support.comet_http import Answer, Request
+from tests.support.comet_server import CometServer
 from tests.support.pod_environment import InPod
 
 STATUSES = [301, 302, 303, 307, 308]

@@ -14,7 +14,8 @@ import pytest
 from flytekitplugins.comet_ml import APIKeyRejectedError, CometTrackingError, WorkspaceAccessError
 
 from tests.support.canary import CANARY, Canary
-from tests.support.comet_server import CometServer, Request
+from tests.support.comet_http import Request
+from tests.support.comet_server import CometServer
 from tests.support.pod_environment import InPod
 from tests.support.tracked import tracked
 

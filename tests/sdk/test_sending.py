@@ -12,7 +12,8 @@ import pytest
 from flytekitplugins.comet_ml import ServerUnavailableError, comet_ml_login
 from flytekitplugins.comet_ml.archives.archive import read_archive
 
-from tests.support.comet_server import Answer, CometServer, Request
+from tests.support.comet_http import Answer, Request
+from tests.support.comet_server import CometServer
 
 SECRET = "unused, since the run is local"
 

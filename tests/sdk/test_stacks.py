@@ -8,103 +8,42 @@ import importlib
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import comet_ml
 import pytest
-from flytekit import Secret, task, workflow
+from flytekit import task, workflow
 from flytekitplugins.comet_ml import UnsupportedFunctionError, comet_ml_login
-from flytekitplugins.comet_ml.keys.experiment_key import link_suffix
 
 from tests.support.comet_server import CometServer
-from tests.support.pod import Pod, template_of
+from tests.support.pod import template_of
 from tests.support.pod_environment import InPod
+from tests.support.stacks import (
+    COMET,
+    KEY,
+    LINK,
+    SWITCH,
+    WANDB_SECRET,
+    Partner,
+    by_order,
+    by_partner,
+    config_of,
+    in_this_process,
+    memray_profiling,
+    plain,
+    plain_calls,
+    secrets_of,
+    track,
+    vscode,
+    wandb_init,
+    wandb_ran,
+    warnings_in,
+)
 from tests.support.tracked import SECRET
 
 # flytekit 1.12 has vscode in a plugin of its own.
 pytestmark = pytest.mark.newest
-
-WANDB_SECRET = Secret(group="wandb", key="wandb-api-key")
-COMET = "comet-ml-execution-id"
-KEY = "ahq8bl2jkbsf7wxd4mznn00" + link_suffix("digits", "my-team")
-SWITCH = "_F_E_VS"
-
-track = comet_ml_login(project_name="digits", workspace="my-team", secret=SECRET)
-LINK = track.get_extra_config()
-
-plain_calls: list[str] = []
-
-
-def plain(function: Any) -> Any:
-    @functools.wraps(function)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        plain_calls.append(function.__name__)
-        return function(*args, **kwargs)
-
-    return wrapper
-
-
-def vscode() -> Any:
-    return importlib.import_module("flytekit.interactive").vscode(port=8081)
-
-
-def wandb_init(**arguments: Any) -> Any:
-    plugin = pytest.importorskip("flytekitplugins.wandb")
-    # wandb keeps the first WANDB_DIR that it sees in a process.
-    given = {"secret": WANDB_SECRET, "dir": os.getcwd(), **arguments}
-    return plugin.wandb_init(project="digits", entity="my-team", **given)
-
-
-def memray_profiling() -> Any:
-    return pytest.importorskip("flytekitplugins.memray").memray_profiling()
-
-
-def wandb_ran(where: Path, in_body: dict[str, Any]) -> bool:
-    return in_body["wandb"] and any((where / "wandb").glob("offline-run-*"))
-
-
-@dataclass(frozen=True)
-class Partner:
-    """Another decorator.
-
-    Attributes:
-        name: Its name.
-        decorator: Makes it.
-        config: What it adds to the template's config beside ours.
-        link_type: Its type of link, if it has one.
-        acted: Whether it did its work: from the working directory, and what the body saw.
-    """
-
-    name: str
-    decorator: Callable[[], Any]
-    acted: Callable[[Path, dict[str, Any]], bool]
-    config: dict[str, str] = field(default_factory=dict)
-    link_type: str = ""
-
-
-MEMRAY = "memray_profiling"
-PARTNERS = [
-    # In a local run, vscode just calls the task.
-    Partner("vscode", vscode, lambda where, in_body: True, {"port": "8081"}, "vscode"),
-    Partner(
-        "wandb_init", wandb_init, wandb_ran, {"project": "digits", "entity": "my-team"}, link_type="wandb-execution-id"
-    ),
-    Partner(MEMRAY, memray_profiling, lambda where, in_body: False),
-    Partner("functools.wraps", lambda: plain, lambda where, in_body: plain_calls == ["body"]),
-]
-ORDERS: dict[str, Callable[[Any, Any, Any], Any]] = {
-    "partner over ours": lambda partner, ours, body: task(partner(ours(body))),
-    "ours over the partner": lambda partner, ours, body: task(ours(partner(body))),
-    "ours over @task": lambda partner, ours, body: ours(task(partner(body))),
-}
-by_partner = pytest.mark.parametrize("partner", PARTNERS, ids=[partner.name for partner in PARTNERS])
-# memray's hooks into the threads of a process can crash one that has had hundreds: it runs in one of its own, below.
-in_this_process = pytest.mark.parametrize(
-    "partner", [p for p in PARTNERS if p.name != MEMRAY], ids=[p.name for p in PARTNERS if p.name != MEMRAY]
-)
-by_order = pytest.mark.parametrize("stack", ORDERS.values(), ids=ORDERS.keys())
 
 
 @pytest.fixture(autouse=True)
@@ -145,23 +84,6 @@ def _wandb_run() -> Any:
         return None
 
 
-def config_of(entity: Any) -> dict[str, str]:
-    return dict(template_of(entity).config)
-
-
-def secrets_of(entity: Any) -> list[tuple[str | None, str | None]]:
-    context = template_of(entity).security_context
-    return [(secret.group, secret.key) for secret in (context.secrets or [])] if context else []
-
-
-def warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [
-        record.getMessage()
-        for record in caplog.records
-        if record.name == "flytekitplugins.comet_ml" and record.levelno >= logging.WARNING
-    ]
-
-
 # At run time
 
 
@@ -196,43 +118,6 @@ def test_neither_acts_while_a_workflow_compiles(
     assert laptop.requests == []
     assert in_body == {}
     assert list((tmp_path / "work").iterdir()) == []
-
-
-PROFILED = """
-import comet_ml
-from flytekit import Secret, task
-from flytekitplugins.comet_ml import comet_ml_login
-from flytekitplugins.memray import memray_profiling
-
-track = comet_ml_login(
-    project_name="digits", workspace="my-team", secret=Secret(group="comet-ml", key="comet-ml-api-key")
-)
-partner = memray_profiling()
-
-{decorators}
-def body(epochs: int) -> int:
-    comet_ml.get_running_experiment().log_metric("m", epochs)
-    return epochs + 1
-
-if __name__ == "__main__":
-    assert body(epochs=3) == 4
-"""
-
-
-@pytest.mark.by_default("partner over ours")
-@pytest.mark.parametrize(
-    "decorators",
-    ["@task\n@partner\n@track", "@task\n@track\n@partner", "@track\n@task\n@partner"],
-    ids=["partner over ours", "ours over the partner", "ours over @task"],
-)
-def test_memray_and_ours_both_act_in_a_local_run(laptop: CometServer, pod: Pod, decorators: str) -> None:
-    pytest.importorskip("flytekitplugins.memray")
-    run = pod.script(PROFILED.format(decorators=decorators))
-    assert run.status == 0
-    assert laptop.only_experiment.metrics["m"] == [(None, 3)]
-    assert laptop.only_experiment.parameters["epochs"] == 3
-    assert not laptop.only_experiment.alive
-    assert any((run.directory / "work").glob("memray_bin/body.*.bin"))
 
 
 # In the template
@@ -348,6 +233,7 @@ def test_a_decorator_s_own_attributes_stay_its_own(body: Any, stack: Any) -> Non
 
 # flytekit's switch that puts vscode on every task
 
+
 SWITCHED: dict[str, Callable[[Any], Any]] = {
     "below @task": lambda body: task(track(body)),
     "above @task": lambda body: track(task(body)),
@@ -401,48 +287,8 @@ def test_the_switch_and_wandb_on_a_tracked_task(
     assert wandb_ran(tmp_path / "work", in_body)
 
 
-# By the real entrypoint
-
-STACKED = """
-import functools
-import os
-from flytekit import Secret, task
-from flytekit.interactive import vscode
-from flytekitplugins.comet_ml import comet_ml_login
-import comet_ml
-
-def plain(function):
-    @functools.wraps(function)
-    def wrapper(*args, **kwargs):
-        return function(*args, **kwargs) + 1
-    return wrapper
-
-ours = comet_ml_login(
-    project_name="digits", workspace="my-team", secret=Secret(group="comet-ml", key="comet-ml-api-key"),
-    host=os.environ.get("COMET_HOST_FOR_TESTS", "https://comet.invalid"),
-)
-editor = vscode(enable=False)
-
-{decorators}
-def train(epochs: int) -> int:
-    comet_ml.get_running_experiment().log_metric("m", epochs)
-    return epochs
-"""
-
-
-@pytest.mark.by_default("on top")
-@pytest.mark.parametrize(
-    "decorators",
-    ["@task\n@editor\n@plain\n@ours", "@task\n@ours\n@editor\n@plain", "@ours\n@task\n@editor\n@plain"],
-    ids=["at the bottom", "on top", "over @task"],
-)
-def test_a_stack_is_tracked_by_the_real_entrypoint(comet: CometServer, pod: Pod, decorators: str) -> None:
-    run = pod.run(STACKED.format(decorators=decorators), "train", inputs={"epochs": 3})
-    assert (run.error, run.output()) == ("", 4)
-    assert comet.experiments[KEY].metrics["m"] == [(None, 3)]
-
-
 # Twice
+
 
 TWICE: dict[str, Callable[[Any], Any]] = {
     "directly": lambda body: track(track(body)),

@@ -11,7 +11,8 @@ import comet_ml
 import pytest
 from flytekitplugins.comet_ml.session import session
 
-from tests.support.comet_server import Answer, CometServer, Request
+from tests.support.comet_http import Answer, Request
+from tests.support.comet_server import CometServer
 from tests.support.tracked import track
 
 CALLS = 4

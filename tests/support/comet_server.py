@@ -2,132 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
-import json
-import socket
 import ssl
-import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
-
-@dataclass
-class Request:
-    """A request as it arrived.
-
-    Attributes:
-        method: GET or POST.
-        path: Path without the query.
-        query: The query's values by name.
-        body: The decoded JSON body; raw bytes where it is none.
-        headers: The headers, by lower-case name.
-    """
-
-    method: str
-    path: str
-    query: dict[str, str]
-    body: Any
-    headers: dict[str, str]
-
-    @property
-    def api_key(self) -> str | None:
-        """The API key that came with the request, in whatever place."""
-        body = self.body if isinstance(self.body, dict) else {}
-        return self.headers.get("authorization") or self.query.get("apiKey") or body.get("apiKey")
-
-
-@dataclass
-class ArtifactVersion:
-    """What the server knows of a version of an artifact.
-
-    Attributes:
-        id: Its id.
-        name: Name of the artifact.
-        type: Type of the artifact.
-        workspace: Workspace of the artifact.
-        version: The version.
-        experiment_key: The experiment that logged it.
-        aliases: Its aliases.
-        tags: Its tags.
-        metadata: Its metadata, as JSON.
-        state: `OPEN`, `CLOSED` or `ERROR`.
-        files: What was said of each file, by its path, and under ``content`` the file.
-        uploads: The path of every file that was sent, in order.
-    """
-
-    id: str
-    name: str
-    type: str
-    workspace: str | None
-    version: str
-    experiment_key: str
-    aliases: list[str]
-    tags: list[str]
-    metadata: str | None
-    state: str = "OPEN"
-    files: dict[str, dict[str, Any]] = field(default_factory=dict)
-    uploads: list[str] = field(default_factory=list)
-
-    def is_meant_by(self, name: str | None, version_or_alias: str | None) -> bool:
-        """Whether somebody who asks by names means this one."""
-        return name == self.name and version_or_alias in (self.version, *self.aliases)
-
-
-@dataclass
-class Experiment:
-    """What the server knows of an experiment.
-
-    Attributes:
-        key: Its key.
-        project: Project under which it was created.
-        workspace: Workspace under which it was created.
-        metrics: Pairs of step and value, by name, in the order of arrival.
-        parameters: Last value by name.
-        others: Last value by name.
-        name: Display name.
-        alive: Whether it was last said to run.
-        states: Every state that was reported, in order: "alive", "ended", "crashed", "finished".
-        tags: Its tags.
-        points: Every metric value as it arrived, in order.
-        assets: What was said of each asset, by its id, and under ``content`` its file.
-        uploads: The id of every asset that was sent, in order.
-        output: Its output.
-        html: Its HTML.
-        times: Its start and end, as the SDK or somebody with the REST API has set them.
-    """
-
-    key: str
-    project: str | None = None
-    workspace: str | None = None
-    metrics: dict[str, list[tuple[int | None, Any]]] = field(default_factory=dict)
-    parameters: dict[str, Any] = field(default_factory=dict)
-    others: dict[str, Any] = field(default_factory=dict)
-    name: str | None = None
-    states: list[str] = field(default_factory=list)
-    tags: list[str] = field(default_factory=list)
-    points: list[dict[str, Any]] = field(default_factory=list)
-    assets: dict[str, dict[str, Any]] = field(default_factory=dict)
-    uploads: list[str] = field(default_factory=list)
-    output: str = ""
-    html: str = ""
-    times: dict[str, int | None] = field(default_factory=dict)
-
-    @property
-    def alive(self) -> bool:
-        """Whether it was last said to run."""
-        return bool(self.states) and self.states[-1] == "alive"
-
-
-Answer = tuple[int, Any]
-"""Status and content; of a redirect, where to."""
-RESET: Answer = (0, {})
-"""An answer that breaks off: the connection is reset in the middle of it."""
-Fault = Callable[[Request], "Answer | None"]
+from tests.support.comet_http import Answer, Fault, HTTPServer, Request, handler
+from tests.support.comet_records import ArtifactVersion, Experiment
 
 
 class CometServer:
@@ -152,7 +35,7 @@ class CometServer:
         self.faults: list[Fault] = []
         self.tls = tls
         self._lock = threading.Lock()
-        self._http: ThreadingHTTPServer | None = None
+        self.http: ThreadingHTTPServer | None = None
         self._stopping = threading.Event()
         self.port = 0
 
@@ -164,20 +47,20 @@ class CometServer:
     def start(self) -> CometServer:
         """Listen; on the same port again after `stop`."""
         self._stopping.clear()
-        self._http = _HTTPServer(("127.0.0.1", self.port), _handler(self))
-        self.port = self._http.server_address[1]
+        self.http = HTTPServer(("127.0.0.1", self.port), handler(self))
+        self.port = self.http.server_address[1]
         if self.tls is not None:
-            self._http.socket = self.tls.wrap_socket(self._http.socket, server_side=True)
-        threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()
+            self.http.socket = self.tls.wrap_socket(self.http.socket, server_side=True)
+        threading.Thread(target=self.http.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
     def stop(self) -> None:
         """Stop listening: new connections are refused, and those that there are cut at their next request."""
         self._stopping.set()
-        if self._http is not None:
-            self._http.shutdown()
-            self._http.server_close()
-            self._http = None
+        if self.http is not None:
+            self.http.shutdown()
+            self.http.server_close()
+            self.http = None
 
     def __enter__(self) -> CometServer:
         return self.start()
@@ -430,63 +313,3 @@ def _read(what: str, query: dict[str, str], experiments: dict[str, Experiment]) 
 
 def _in_java(value: Any) -> str:
     return str(value).replace("e", "E") if isinstance(value, float) else str(value)
-
-
-class _HTTPServer(ThreadingHTTPServer):
-    daemon_threads = True
-    allow_reuse_address = True
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away is no news."""
-
-
-def _handler(server: CometServer) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        # An answer goes out in two writes: without this, the second waits for the client's delayed acknowledgement.
-        disable_nagle_algorithm = True
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Nothing on standard error."""
-
-        def _handle(self) -> None:
-            raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            # The port may be in use again by now, by another listener of this server.
-            if self.server is not server._http:
-                self._cut()
-                return
-            if self.headers.get("Content-Encoding") == "gzip":
-                raw = gzip.decompress(raw)
-            try:
-                body = json.loads(raw) if raw else {}
-            except ValueError:
-                body = raw
-            url = urlsplit(self.path)
-            query = {name: values[0] for name, values in parse_qs(url.query).items()}
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            status, answer = server.answer(Request(self.command, url.path, query, body, headers))
-            if self.server is not server._http:
-                self._cut()
-                return
-            if (status, answer) == RESET:
-                self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 999\r\n\r\n{")
-                self._cut()
-                return
-            content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-            self.send_response(status)
-            if 300 <= status < 400:
-                self.send_header("Location", answer)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def _cut(self) -> None:
-            """Close with a reset."""
-            self.close_connection = True
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.connection.close()
-
-        do_GET = do_POST = do_PUT = _handle  # noqa: N815 - http.server's names
-
-    return Handler

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from tests.support import ROOT
 
+DOCS = ROOT / "docs"
+PACKAGE = ROOT / "flytekitplugins" / "comet_ml"
 PAGES = [
     *(ROOT / name for name in ("README.md", "CHANGELOG.md", "SECURITY.md")),
-    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted(DOCS.rglob("*.md")),
 ]
 
 
@@ -58,6 +60,11 @@ def _blocks(page: Path) -> Iterator[Block]:
         yield Block(str(page.relative_to(ROOT)), line, match[2], match[4])
 
 
+def page(name: str) -> str:
+    """The text of a page of docs/."""
+    return (DOCS / f"{name}.md").read_text(encoding="utf-8")
+
+
 def prose(page: Path) -> str:
     """A page without its blocks of code."""
     return re.sub(r"^( *)```.*?^\1```$", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
@@ -81,3 +88,7 @@ def links(page: Path) -> list[str]:
     """The targets of a page's links and pictures."""
     text = re.sub(r"`[^`\n]*`", "", prose(page))
     return [*re.findall(r"\]\(([^)\s]+)\)", text), *re.findall(r'(?:src|href)="([^"]+)"', text)]
+
+
+# tests/flyte2/test_docs.py runs what is about Flyte 2: it is not installed with the other tests.
+FLYTE_1 = [block for block in blocks("python") if "import flyte\n" not in block.text]

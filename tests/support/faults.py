@@ -18,7 +18,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.support.comet_server import RESET, Answer, CometServer, Fault, Request
+from tests.support.comet_http import RESET, Answer, Fault, Request
+from tests.support.comet_server import CometServer
 
 # The server's. Each is a fault for `CometServer.faults`.
 

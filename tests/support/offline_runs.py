@@ -17,7 +17,9 @@ from flytekitplugins.comet_ml.sdk.comet_sdk import CometSDK
 
 from tests.support import ROOT
 from tests.support.canary import CANARY
-from tests.support.comet_server import Answer, CometServer, Experiment, Request
+from tests.support.comet_http import Answer, Request
+from tests.support.comet_records import Experiment
+from tests.support.comet_server import CometServer
 
 KEY = "0123456789abcdef0123456789abcdef"
 
@@ -177,3 +179,16 @@ class Sender:
         assert [path for path in self.temporary.iterdir() if not path.name.startswith("flyte")] == []
         assert [path for path in self.temporary.rglob("*") if path.is_file()] == []
         return Upload(process.returncode, out.splitlines(), err.splitlines())
+
+
+def log_everything(experiment: Any) -> None:
+    losses(range(100))(experiment)
+    with experiment.train():
+        experiment.log_metric("accuracy", 0.00005, step=1)
+    experiment.log_metric("diverged", float("nan"))
+    experiment.log_parameter("rate", 0.1)
+    experiment.log_other("flyte_task", "train")
+    experiment.log_asset_data("content", name="notes.txt")
+    experiment.log_html("<b>html</b>")
+    experiment.add_tag("nightly")
+    print("a line of output")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flytekitplugins.comet_ml.foreign_text import MESSAGE_LENGTH, TRACEBACK_LENGTH, described, printable
 
-from tests.unit.test_redaction import Endless, Unreadable
+from tests.support.strange_exceptions import Endless, Unreadable
 
 
 @pytest.mark.parametrize(

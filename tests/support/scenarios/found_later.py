@@ -6,7 +6,8 @@ from typing import Any
 
 from tests.support.comet_server import CometServer
 from tests.support.faults import on, slow, status
-from tests.support.matrix import Scenario, arrived, hang, put
+from tests.support.scenario import Scenario
+from tests.support.stage import arrived, hang, put
 
 WAITS = "Whatever waits"
 NOT_COMET = "Something that is not Comet answers"
