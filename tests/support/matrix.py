@@ -1,4 +1,7 @@
-"""The fault matrix: runs a scenario with the real entrypoint, and tells what came of it."""
+"""The fault matrix: runs a scenario with the real entrypoint, and tells what came of it.
+
+What differs between the generations of Flyte is in `generation.py`, and in the module of each.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,11 @@ import re
 import shutil
 import signal
 import subprocess
-import tarfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +25,13 @@ import pytest
 from tests.support.canary import CANARY
 from tests.support.comet_server import CometServer, Fault
 from tests.support.faults import RESOLVER, STUCK_STORE, strangers
-from tests.support.pod import Pod, Run, RunningPod
+from tests.support.generation import Generation, Registered, Run, Running
 
 HEADER = """
 import asyncio, ctypes, functools, hashlib, inspect, itertools, json, logging, multiprocessing, os, signal, sys
 import threading, time
 from pathlib import Path
 import comet_ml
-from flytekit import Secret, task
-from flytekit.exceptions.user import FlyteRecoverableException
 from flytekitplugins.comet_ml import comet_ml_login
 
 IN_POD = "ROOM" in os.environ
@@ -71,7 +71,7 @@ def state():
     }
 
 def wakeup():
-    # flytekit runs async tasks in another thread.
+    # flytekit runs async tasks in another thread, and Flyte 2 runs all others in one.
     if threading.current_thread() is not threading.main_thread():
         return None
     number = signal.set_wakeup_fd(-1)
@@ -120,7 +120,7 @@ def timed(function):
     return timely_async if inspect.iscoroutinefunction(function) else timely
 
 track = comet_ml_login(
-    project_name="digits", workspace="my-team", secret=Secret(group="comet-ml", key="comet-ml-api-key"),
+    project_name="digits", workspace="my-team", secret=SECRET,
     host=os.environ.get("COMET_HOST_FOR_TESTS", "https://comet.invalid"), **OPTIONS
 )
 if os.environ.get("WITHOUT_PLUGIN"):
@@ -147,7 +147,7 @@ class Stage:
 
     comet: CometServer
     room: Path
-    pod: RunningPod
+    pod: Running
     signalled: float | None = None
     first: bool = False
 
@@ -253,6 +253,8 @@ class Scenario:
         grace: Seconds from SIGTERM to the SIGKILL of Kubernetes.
         proof: What the log has if the fault was there.
         slow: Whether it runs only in `make faults`.
+        only: The one generation of Flyte that has it; empty if both have.
+        on_flyte_2: Fields that are others on Flyte 2.
     """
 
     name: str
@@ -286,12 +288,13 @@ class Scenario:
     grace: float = 25
     proof: str = ""
     slow: bool = False
+    only: str = ""
+    on_flyte_2: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
-    def source(self) -> str:
-        """The module that the task stands in."""
+    def source(self, header: str) -> str:
+        """The module that the task stands in; `header` makes the decorator `task` and the secret `SECRET`."""
         body = "\n".join(f"    {line}" for line in self.body.strip().splitlines())
-        head = f"OPTIONS = {dict(self.options)!r}\n{HEADER}\n{self.module}\n"
+        head = f"OPTIONS = {dict(self.options)!r}\n{header}\n{HEADER}\n{self.module}\n"
         decorators = ["@task", "@witness", *filter(None, [self.above]), "@track", "@timed"]
         function = f"{'async ' * self.is_async}def train() -> None:"
         return "\n".join([head, *decorators, function, body, FOOTER])
@@ -414,34 +417,22 @@ def contents(file: Path) -> list[tuple[str, Any]]:
     return found
 
 
-def registered(scenario: Scenario, directory: Path, *, fresh: bool = False) -> tuple[Pod, list[str], Path]:
+def registered(generation: Generation, scenario: Scenario, directory: Path, *, fresh: bool = False) -> Registered:
     """Register a scenario's task. Not in a thread: it goes through this process's modules."""
-    pod = Pod(directory, {}, fresh=fresh)
-    command, room = pod.register(scenario.source, "train")
+    task = generation.register(scenario.source(generation.header), directory, fresh=fresh)
+    room = task.room
     (room / "code" / "sitecustomize.py").write_text(RESOLVER + (STUCK_STORE if scenario.blob_store else ""))
     if scenario.blob_store:
         store = scenario.blob_store.format(room=room)
-        prefix = command[command.index("--raw-output-data-prefix") + 1]
-        command = [argument.replace(prefix, store) for argument in command]
-    if scenario.fast:
-        with tarfile.open(room / "code.tar.gz", "w:gz") as archive:
-            archive.add(room / "code", ".")
-        fast = ["pyflyte-fast-execute", "--additional-distribution", str(room / "code.tar.gz"), "--dest-dir"]
-        command = [*fast, str(room / "work"), "--", *command]
-    return pod, command, room
+        task = replace(task, command=[argument.replace(str(task.raw), store) for argument in task.command])
+    return generation.shipped(task) if scenario.fast else task
 
 
 def play(
-    scenario: Scenario,
-    pod: Pod,
-    command: list[str],
-    room: Path,
-    comets_own: CometServer,
-    certificates: Path,
-    *,
-    plugin: bool = True,
+    scenario: Scenario, task: Registered, comets_own: CometServer, certificates: Path, *, plugin: bool = True
 ) -> Outcome:
     """Run a scenario; without the plugin, what it would be without it."""
+    room, command = task.room, list(task.command)
     with ExitStack() as stack:
         comet = stack.enter_context(CometServer({CANARY}))
         if scenario.prepare is not None:
@@ -458,7 +449,7 @@ def play(
         if scenario.first:
             _need_containers()
             command = [*CONTAINER, *command]
-        started = stack.enter_context(_ended(pod.start(command, room, environment)))
+        started = stack.enter_context(_ended(task.start(command, environment)))
         stage = Stage(comet, room, started, first=scenario.first)
         _direct(scenario, stage)
         ended = time.time()
@@ -466,12 +457,11 @@ def play(
         seconds = _seconds(room)
         if stage.signalled is not None:
             seconds["signal"] = ended - stage.signalled
-        raw = pod.directory / "raw" / "i4" / "ahq8bl2jkbsf7wxd4mzn-n0-0"
         if scenario.disk is not nullcontext:
             for name in ("work", "tmp", "home"):
                 # The disks are gone with the pod.
                 shutil.copytree(room / name, room / "kept" / name, symlinks=True)
-        return Outcome(scenario, run, raw, comet, seconds, stage.signalled or math.inf)
+        return Outcome(scenario, run, task.raw, comet, seconds, stage.signalled or math.inf)
 
 
 CONTAINER = ["unshare", "--pid", "--fork", "--kill-child"]
@@ -485,7 +475,7 @@ def _need_containers() -> None:
 
 
 @contextmanager
-def _ended(pod: RunningPod) -> Iterator[RunningPod]:
+def _ended(pod: Running) -> Iterator[Running]:
     """Whatever the pod has left running is killed with its container."""
     try:
         yield pod
