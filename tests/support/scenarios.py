@@ -360,9 +360,13 @@ IN_THE_MIDDLE = [
 ]
 
 FULL = """
+import tempfile
+
 def full(function):
     @functools.wraps(function)
     def filled():
+        # Once Python knows where temporary files go, it looks for no disk with room.
+        tempfile.gettempdir()
         files = [Path("filler"), *(Path(os.environ[name]) / "filler" for name in ("TMPDIR", "HOME"))]
         for file in files:
             try:
@@ -512,6 +516,8 @@ ENDS = [
         name="raises `FlyteRecoverableException`",
         group=END,
         body='log(200)\nraise FlyteRecoverableException("no luck")',
+        # There it is the other way round: every error is retried but this one.
+        on_flyte_2={"body": 'log(200)\nraise flyte.errors.NonRecoverableError("no luck")'},
         error="no luck",
         state="crashed",
         flyte_status="failed",
@@ -548,6 +554,8 @@ ENDS = [
         state="crashed",
         flyte_status="terminated",
         error="Cancelled",
+        # There, a cancelled task is the end of the process, and Flyte has no error of it.
+        on_flyte_2={"status": 1, "error": ""},
         slow=True,
     ),
 ]
@@ -585,6 +593,9 @@ def terminated(**fields: Any) -> dict[str, Any]:
 
 
 HERE = 'log(200)\nreach("here")\n'
+
+IN_THE_MAIN_THREAD = {"is_async": True}
+"""Flyte 2 runs a function in a thread, where nobody can set a handler, and an `async def` in the main thread."""
 
 SIGNALS = [
     Scenario(
@@ -650,7 +661,11 @@ SIGNALS = [
         slow=True,
     ),
     Scenario(
-        name="SIGTERM through `pyflyte-fast-execute`", fast=True, **terminated(body=HERE + "time.sleep(60)", status=241)
+        name="SIGTERM through `pyflyte-fast-execute`",
+        fast=True,
+        **terminated(body=HERE + "time.sleep(60)", status=241),
+        # There, code in an archive is unpacked by the process that runs the task.
+        only="flyte1",
     ),
     Scenario(
         name="SIGTERM, the server refused from the start",
@@ -715,6 +730,7 @@ SIGNALS = [
             body="signal.signal(signal.SIGTERM, handler)\n" + HERE + "time.sleep(60)",
             status=7,
             changes="handlers",
+            on_flyte_2=IN_THE_MAIN_THREAD,
         ),
         slow=True,
     ),
@@ -724,6 +740,7 @@ SIGNALS = [
             body="signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))\n" + HERE + "time.sleep(60)",
             status=0,
             changes="handlers",
+            on_flyte_2=IN_THE_MAIN_THREAD,
         ),
     ),
     Scenario(
@@ -737,6 +754,7 @@ SIGNALS = [
             flyte_status="",
             signal_limit=17,
             changes="handlers",
+            on_flyte_2=IN_THE_MAIN_THREAD,
         ),
         slow=True,
     ),
@@ -757,6 +775,8 @@ SIGNALS = [
         state="crashed",
         flyte_status="terminated",
         steps=((reached("left"), put(slow(0.2))), (after(0.5, reached("step 1")), send(signal.SIGINT))),
+        # There, the event loop has put back its own handler by then.
+        on_flyte_2={"changes": "handlers"},
         slow=True,
     ),
     Scenario(
