@@ -23,6 +23,7 @@ from hypothesis import settings
 from tests.support.canary import CANARY, Canary
 from tests.support.comet_server import CometServer
 from tests.support.pod_environment import POD_ENVIRONMENT, SECRET_VARIABLE, InPod
+from tests.support.selection import add_slow_option, leave_out_slow, scheduling
 
 if TYPE_CHECKING:
     from tests.support.browser import Browser
@@ -33,12 +34,14 @@ settings.register_profile("no deadline", settings(), deadline=None)
 settings.load_profile("no deadline")
 
 
+pytest.register_assert_rewrite("tests.support.fault_tests")
+
 collect_ignore = ["flyte2"]
 """It runs in an environment of its own, without flytekit: `make flyte2`."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--slow", action="store_true", help="run the tests that are marked as slow, too")
+    add_slow_option(parser)
 
 
 TOGETHER = {
@@ -55,30 +58,13 @@ TOGETHER = {
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Deal tests out to workers one by one, but for those that belong together.
-
-    pytest-xdist has marks for this, which do nothing with pytest 9.2.
-    """
-    from xdist.scheduler import LoadScopeScheduling
-
-    class Scheduling(LoadScopeScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            return TOGETHER.get(nodeid.partition("::")[0], nodeid)
-
-    return Scheduling(config, log)
+    return scheduling(config, log, TOGETHER)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Fast tests first: pure ones, those with the SDK, those with processes of their own. Slow ones only if asked."""
-    for item in items:
-        named = item.get_closest_marker("by_default")
-        if named is not None and item.callspec.id not in named.args:  # type: ignore[attr-defined]
-            item.add_marker("slow")
-    if not config.getoption("--slow"):
-        slow = [item for item in items if item.get_closest_marker("slow")]
-        config.hook.pytest_deselected(items=slow)
-        items[:] = [item for item in items if item not in slow]
+    leave_out_slow(config, items)
     order = {"pod": 2, "browser": 1, "comet": 1}
     items.sort(key=lambda item: max([order.get(name, 0) for name in getattr(item, "fixturenames", ())], default=0))
 

@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import comet_ml
 import flyte
@@ -13,9 +14,28 @@ import pytest
 
 from tests.support.action import Actions
 from tests.support.comet_server import CometServer
+from tests.support.selection import add_slow_option, leave_out_slow, scheduling
+
+pytest.register_assert_rewrite("tests.support.fault_tests")
 
 CANARY = "canary0123456789canaryXYZ"
 """The API key of all tests: wherever it shows up, the plugin has leaked it."""
+
+TOGETHER = {"tests/flyte2/test_fault_matrix.py": "faults"}
+"""Tests that share what takes long to make: one worker runs all of them."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    add_slow_option(parser)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    return scheduling(config, log, TOGETHER)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    leave_out_slow(config, items)
 
 
 @pytest.fixture(autouse=True)

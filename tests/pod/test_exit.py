@@ -53,3 +53,39 @@ def test_an_upload_that_is_never_answered_does_not_keep_the_process(
     assert time.monotonic() - begun < 100
     assert list((tmp_path / "work" / ".cometml-runs").glob("*.zip"))
     assert os.environ["COMET_API_KEY"] == CANARY
+
+
+LEFT = """
+import threading
+import time
+import comet_ml
+from flytekitplugins.comet_ml import comet_ml_login
+
+logged = threading.Event()
+
+@comet_ml_login(project_name="p", workspace="w", secret=lambda: "unused")
+def body():
+    for step in range(20):
+        comet_ml.get_running_experiment().log_metric("loss", step, step=step)
+    logged.set()
+    time.sleep({seconds})
+
+threading.Thread(target=body, daemon={daemon}).start()
+logged.wait()
+"""
+
+
+@pytest.mark.parametrize(
+    ("daemon", "seconds", "state", "flyte_status"),
+    [(True, 60, "crashed", "terminated"), (False, 1, "ended", None)],
+    ids=["in a daemon thread", "in a thread that Python waits for"],
+)
+def test_what_a_body_has_logged_arrives_though_the_main_thread_has_ended(
+    laptop: CometServer, tmp_path: Path, daemon: bool, seconds: int, state: str, flyte_status: str | None
+) -> None:
+    source = LEFT.format(daemon=daemon, seconds=seconds)
+    subprocess.run([sys.executable, "-c", source], cwd=tmp_path / "work", timeout=100, check=True)
+    experiment = laptop.only_experiment
+    assert experiment.states[-1] == state
+    assert experiment.others.get("flyte_status") == flyte_status
+    assert len(experiment.metrics["loss"]) == 20

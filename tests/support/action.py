@@ -71,6 +71,33 @@ def links_of(wire: Any, *, run: str = RUN_NAME, action: str = ROOT, attempt: int
     return [re.sub(r"\{\{\s*[.$](\w+)\s*\}\}", filled, link.uri) for link in wire.task_template.metadata.log_links]
 
 
+def command_of(
+    wire: Any, inputs: Path, outputs: Path, raw: Path, *, run: str = RUN_NAME, action: str = ROOT
+) -> list[str]:
+    """The command line of the task's container, filled in as the executor does, with `a0` where it is installed.
+
+    Args:
+        wire: The task as it is sent to Flyte.
+        inputs: The file of its inputs.
+        outputs: The directory of its outputs.
+        raw: Its raw data path.
+        run: Name of the run.
+        action: Name of the action.
+    """
+    values = {
+        "{{.input}}": str(inputs),
+        "{{.outputPrefix}}": str(outputs),
+        "{{.rawOutputDataPrefix}}": str(raw),
+        "{{.checkpointOutputPrefix}}": f"{raw}/_flytecheckpoints",
+        "{{.prevCheckpointPrefix}}": "",
+        "{{.runName}}": run,
+        "{{.actionName}}": action,
+        "{{.runStartTime}}": "2026-11-25T12:00:00Z",
+    }
+    command = [values.get(argument, argument) for argument in wire.task_template.container.args]
+    return [str(Path(sys.executable).with_name(command[0])), *command[1:]]
+
+
 @dataclass
 class Run:
     """What is left of an action.
@@ -91,13 +118,13 @@ class Run:
 
     @property
     def error(self) -> str:
-        """Message of the error that the task ended with; empty if it succeeded."""
+        """Code and message of the error that the task ended with; empty if it succeeded."""
         file = self.outputs / "error.pb"
         if not file.exists():
             return ""
         document = execution_pb2.ErrorDocument()
         document.ParseFromString(file.read_bytes())
-        return str(document.error.message)
+        return f"{document.error.code}: {document.error.message}"
 
     @property
     def report(self) -> str:
@@ -208,18 +235,7 @@ class Actions:
         assert all(name in names for name in inputs or {})
         (outputs / "inputs.pb").write_bytes(literals.proto_inputs.SerializeToString())
         raw = self.directory / "raw" / str(self._count)
-        values = {
-            "{{.input}}": str(outputs / "inputs.pb"),
-            "{{.outputPrefix}}": str(outputs),
-            "{{.rawOutputDataPrefix}}": str(raw),
-            "{{.checkpointOutputPrefix}}": f"{raw}/_flytecheckpoints",
-            "{{.prevCheckpointPrefix}}": "",
-            "{{.runName}}": run,
-            "{{.actionName}}": action,
-            "{{.runStartTime}}": "2026-11-25T12:00:00Z",
-        }
-        command = [values.get(argument, argument) for argument in wire.task_template.container.args]
-        command[0] = str(Path(sys.executable).with_name(command[0]))
+        command = command_of(wire, outputs / "inputs.pb", outputs, raw, run=run, action=action)
         log = self.directory / f"log{self._count}"
         with log.open("wb") as file:
             process = subprocess.Popen(

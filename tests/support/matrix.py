@@ -1,4 +1,7 @@
-"""The fault matrix: runs a scenario with the real entrypoint, and tells what came of it."""
+"""The fault matrix: runs a scenario with the real entrypoint, and tells what came of it.
+
+What differs between the generations of Flyte is in `generation.py`, and in the module of each.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,11 @@ import re
 import shutil
 import signal
 import subprocess
-import tarfile
 import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ import pytest
 from tests.support.canary import CANARY
 from tests.support.comet_server import CometServer
 from tests.support.faults import RESOLVER, STUCK_STORE, strangers
-from tests.support.pod import Pod, Run, RunningPod
+from tests.support.generation import Generation, Registered, Run, Running
 from tests.support.scenario import Scenario
 from tests.support.stage import Stage, delivered
 
@@ -135,34 +137,22 @@ def contents(file: Path) -> list[tuple[str, Any]]:
     return found
 
 
-def registered(scenario: Scenario, directory: Path, *, fresh: bool = False) -> tuple[Pod, list[str], Path]:
+def registered(generation: Generation, scenario: Scenario, directory: Path, *, fresh: bool = False) -> Registered:
     """Register a scenario's task. Not in a thread: it goes through this process's modules."""
-    pod = Pod(directory, {}, fresh=fresh)
-    command, room = pod.register(scenario.source, "train")
+    task = generation.register(scenario.source(generation.header), directory, fresh=fresh)
+    room = task.room
     (room / "code" / "sitecustomize.py").write_text(RESOLVER + (STUCK_STORE if scenario.blob_store else ""))
     if scenario.blob_store:
         store = scenario.blob_store.format(room=room)
-        prefix = command[command.index("--raw-output-data-prefix") + 1]
-        command = [argument.replace(prefix, store) for argument in command]
-    if scenario.fast:
-        with tarfile.open(room / "code.tar.gz", "w:gz") as archive:
-            archive.add(room / "code", ".")
-        fast = ["pyflyte-fast-execute", "--additional-distribution", str(room / "code.tar.gz"), "--dest-dir"]
-        command = [*fast, str(room / "work"), "--", *command]
-    return pod, command, room
+        task = replace(task, command=[argument.replace(str(task.raw), store) for argument in task.command])
+    return generation.shipped(task) if scenario.fast else task
 
 
 def play(
-    scenario: Scenario,
-    pod: Pod,
-    command: list[str],
-    room: Path,
-    comets_own: CometServer,
-    certificates: Path,
-    *,
-    plugin: bool = True,
+    scenario: Scenario, task: Registered, comets_own: CometServer, certificates: Path, *, plugin: bool = True
 ) -> Outcome:
     """Run a scenario; without the plugin, what it would be without it."""
+    room, command = task.room, list(task.command)
     with ExitStack() as stack:
         comet = stack.enter_context(CometServer({CANARY}))
         if scenario.prepare is not None:
@@ -179,7 +169,7 @@ def play(
         if scenario.first:
             _need_containers()
             command = [*CONTAINER, *command]
-        started = stack.enter_context(_ended(pod.start(command, room, environment)))
+        started = stack.enter_context(_ended(task.start(command, environment)))
         stage = Stage(comet, room, started, first=scenario.first)
         _direct(scenario, stage)
         ended = time.time()
@@ -187,12 +177,11 @@ def play(
         seconds = _seconds(room)
         if stage.signalled is not None:
             seconds["signal"] = ended - stage.signalled
-        raw = pod.directory / "raw" / "i4" / "ahq8bl2jkbsf7wxd4mzn-n0-0"
         if scenario.disk is not nullcontext:
             for name in ("work", "tmp", "home"):
                 # The disks are gone with the pod.
                 shutil.copytree(room / name, room / "kept" / name, symlinks=True)
-        return Outcome(scenario, run, raw, comet, seconds, stage.signalled or math.inf)
+        return Outcome(scenario, run, task.raw, comet, seconds, stage.signalled or math.inf)
 
 
 CONTAINER = ["unshare", "--pid", "--fork", "--kill-child"]
@@ -206,7 +195,7 @@ def _need_containers() -> None:
 
 
 @contextmanager
-def _ended(pod: RunningPod) -> Iterator[RunningPod]:
+def _ended(pod: Running) -> Iterator[Running]:
     """Whatever the pod has left running is killed with its container."""
     try:
         yield pod

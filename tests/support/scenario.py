@@ -16,8 +16,6 @@ import asyncio, ctypes, functools, hashlib, inspect, itertools, json, logging, m
 import threading, time
 from pathlib import Path
 import comet_ml
-from flytekit import Secret, task
-from flytekit.exceptions.user import FlyteRecoverableException
 from flytekitplugins.comet_ml import comet_ml_login
 
 IN_POD = "ROOM" in os.environ
@@ -57,7 +55,7 @@ def state():
     }
 
 def wakeup():
-    # flytekit runs async tasks in another thread.
+    # flytekit runs async tasks in another thread, and Flyte 2 runs all others in one.
     if threading.current_thread() is not threading.main_thread():
         return None
     number = signal.set_wakeup_fd(-1)
@@ -106,7 +104,7 @@ def timed(function):
     return timely_async if inspect.iscoroutinefunction(function) else timely
 
 track = comet_ml_login(
-    project_name="digits", workspace="my-team", secret=Secret(group="comet-ml", key="comet-ml-api-key"),
+    project_name="digits", workspace="my-team", secret=SECRET,
     host=os.environ.get("COMET_HOST_FOR_TESTS", "https://comet.invalid"), **OPTIONS
 )
 if os.environ.get("WITHOUT_PLUGIN"):
@@ -156,6 +154,8 @@ class Scenario:
         grace: Seconds from SIGTERM to the SIGKILL of Kubernetes.
         proof: What the log has if the fault was there.
         slow: Whether it runs only in `make faults`.
+        only: The one generation of Flyte that has it; empty if both have.
+        on_flyte_2: Fields that are others on Flyte 2.
     """
 
     name: str
@@ -189,12 +189,13 @@ class Scenario:
     grace: float = 25
     proof: str = ""
     slow: bool = False
+    only: str = ""
+    on_flyte_2: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
-    def source(self) -> str:
-        """The module that the task stands in."""
+    def source(self, header: str) -> str:
+        """The module that the task stands in; `header` makes the decorator `task` and the secret `SECRET`."""
         body = "\n".join(f"    {line}" for line in self.body.strip().splitlines())
-        head = f"OPTIONS = {dict(self.options)!r}\n{HEADER}\n{self.module}\n"
+        head = f"OPTIONS = {dict(self.options)!r}\n{header}\n{HEADER}\n{self.module}\n"
         decorators = ["@task", "@witness", *filter(None, [self.above]), "@track", "@timed"]
         function = f"{'async ' * self.is_async}def train() -> None:"
         return "\n".join([head, *decorators, function, body, FOOTER])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.support.comet_http import Fault
 from tests.support.comet_server import CometServer
-from tests.support.pod import RunningPod
+from tests.support.generation import Running
 
 
 @dataclass
@@ -28,7 +28,7 @@ class Stage:
 
     comet: CometServer
     room: Path
-    pod: RunningPod
+    pod: Running
     signalled: float | None = None
     first: bool = False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import concurrent.futures.thread
 import contextvars
 import threading
@@ -57,6 +58,15 @@ def wait_until(done: Callable[[], bool], until: Callable[[], float], pause: floa
     """Wait until something is done, or until a deadline, which may come nearer meanwhile."""
     while not done() and time.monotonic() < until():
         time.sleep(pause)
+
+
+def at_exit(step: Callable[[], None]) -> None:
+    """Do a step when the main thread has ended: where Python has such a place, while threads can still be started."""
+    register = getattr(threading, "_register_atexit", atexit.register)
+    try:
+        register(step)
+    except RuntimeError as error:
+        logger.debug("The process is ending already: %s", error)
 
 
 @in_body

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import os
+import threading
 import time
 from collections.abc import Callable, MutableMapping
 from contextlib import ExitStack
@@ -28,6 +29,7 @@ from .end import End
 from .event_loop import beside_the_loop
 from .guard import guarded
 from .interrupt import Interrupt, uninterrupted
+from .leaving import before_exit
 from .life_cycle import Deadline, LifeCycle, Outcome
 from .opening import Opening
 from .outcome import outcome_of
@@ -72,6 +74,8 @@ class Session:
         self._interrupt = Interrupt()
         self._undo = ExitStack()
         self._process = os.getpid()
+        # An async session is entered in another one.
+        self._thread = threading.current_thread()
         # Until the body has begun, and unless it ends otherwise.
         self._outcome = Outcome("failed")
         self._layer: SettingsLayer
@@ -134,6 +138,7 @@ class Session:
             self._termination = undo.enter_context(
                 before_termination(self._terminate, self._save, grace_period=self._plan.grace_period)
             )
+            undo.enter_context(before_exit(self._terminate, self._thread))
             undo.callback(self._life.running)
             self._call = undo.enter_context(self._sdk.call())
             self._call.on_open = lambda experiment: self._tell(lambda observer: observer.opened(experiment))

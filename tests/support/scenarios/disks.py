@@ -10,9 +10,13 @@ from tests.support.stage import gone
 POD = "The pod's disks and the blob store"
 
 FULL = """
+import tempfile
+
 def full(function):
     @functools.wraps(function)
     def filled():
+        # Once Python knows where temporary files go, it looks for no disk with room.
+        tempfile.gettempdir()
         files = [Path("filler"), *(Path(os.environ[name]) / "filler" for name in ("TMPDIR", "HOME"))]
         for file in files:
             try:

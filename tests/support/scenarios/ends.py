@@ -23,6 +23,8 @@ ENDS = [
         name="raises `FlyteRecoverableException`",
         group=END,
         body='log(200)\nraise FlyteRecoverableException("no luck")',
+        # There it is the other way round: every error is retried but this one.
+        on_flyte_2={"body": 'log(200)\nraise flyte.errors.NonRecoverableError("no luck")'},
         error="no luck",
         state="crashed",
         flyte_status="failed",
@@ -59,6 +61,8 @@ ENDS = [
         state="crashed",
         flyte_status="terminated",
         error="Cancelled",
+        # There, a cancelled task is the end of the process, and Flyte has no error of it.
+        on_flyte_2={"status": 1, "error": ""},
         slow=True,
     ),
 ]

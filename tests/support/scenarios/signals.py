@@ -26,6 +26,9 @@ def handler(number, frame):
     sys.exit(7)
 """
 
+IN_THE_MAIN_THREAD = {"is_async": True}
+"""Flyte 2 runs a function in a thread, where nobody can set a handler, and an `async def` in the main thread."""
+
 SIGNALS = [
     Scenario(
         name="SIGTERM during login, the server hangs",
@@ -90,7 +93,11 @@ SIGNALS = [
         slow=True,
     ),
     Scenario(
-        name="SIGTERM through `pyflyte-fast-execute`", fast=True, **terminated(body=HERE + "time.sleep(60)", status=241)
+        name="SIGTERM through `pyflyte-fast-execute`",
+        fast=True,
+        **terminated(body=HERE + "time.sleep(60)", status=241),
+        # There, code in an archive is unpacked by the process that runs the task.
+        only="flyte1",
     ),
     Scenario(
         name="SIGTERM, the server refused from the start",
@@ -155,6 +162,7 @@ SIGNALS = [
             body="signal.signal(signal.SIGTERM, handler)\n" + HERE + "time.sleep(60)",
             status=7,
             changes="handlers",
+            on_flyte_2=IN_THE_MAIN_THREAD,
         ),
         slow=True,
     ),
@@ -164,6 +172,7 @@ SIGNALS = [
             body="signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))\n" + HERE + "time.sleep(60)",
             status=0,
             changes="handlers",
+            on_flyte_2=IN_THE_MAIN_THREAD,
         ),
     ),
     Scenario(
@@ -177,6 +186,7 @@ SIGNALS = [
             flyte_status="",
             signal_limit=17,
             changes="handlers",
+            on_flyte_2=IN_THE_MAIN_THREAD,
         ),
         slow=True,
     ),
@@ -197,6 +207,8 @@ SIGNALS = [
         state="crashed",
         flyte_status="terminated",
         steps=((reached("left"), put(slow(0.2))), (after(0.5, reached("step 1")), send(signal.SIGINT))),
+        # There, the event loop has put back its own handler by then.
+        on_flyte_2={"changes": "handlers"},
         slow=True,
     ),
     Scenario(
