@@ -144,6 +144,8 @@ def test_it_ends_the_same_without_the_plugin(generation: Generation, bare: Scena
     assert bool(outcome.run.error) == bool(bare.error)
 
 
+# It waits for all scenarios, and comes before the tests of each.
+@pytest.mark.timeout(1800)
 # Twice, since each run has scenarios of its own: `make test`, and `make test-rest`.
 @pytest.mark.parametrize("run", ["test", pytest.param("test-rest", marks=pytest.mark.slow)])
 def test_comet_s_own_service_hears_of_nothing(outcomes: dict[str, Any], run: str) -> None:
