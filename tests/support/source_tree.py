@@ -27,7 +27,7 @@ def tree_of(file: Path) -> ast.Module:
 
 def imports_of(file: Path) -> Iterator[str]:
     """Full names of the modules that a module imports, wherever and for whatever it does."""
-    modules = {module_of(other) for other in PACKAGE.rglob("*.py")}
+    modules = _modules()
     package = module_of(file) if file.name == "__init__.py" else module_of(file).rpartition(".")[0]
     for node in ast.walk(tree_of(file)):
         if isinstance(node, ast.Import):
@@ -40,6 +40,11 @@ def imports_of(file: Path) -> Iterator[str]:
             for alias in node.names:
                 inner = f"{base}.{alias.name}".strip(".")
                 yield f"{NAME}.{inner if inner in modules else base}".rstrip(".")
+
+
+@functools.cache
+def _modules() -> set[str]:
+    return {module_of(other) for other in PACKAGE.rglob("*.py")}
 
 
 def is_private(name: str) -> bool:

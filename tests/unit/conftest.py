@@ -1,4 +1,4 @@
-"""Fixtures that several unit tests share: a process without tasks of other tests."""
+"""A fixture for the tests of `doctor`: a process without tasks of other tests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from flytekit.core.context_manager import FlyteEntities
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def _no_other_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a process of its own: no tasks, modules or paths of other tests."""
     monkeypatch.setattr(FlyteEntities, "entities", [])
