@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.support.comet_http import Answer, Fault, Request
 from tests.support.comet_server import CometServer
 from tests.support.faults import on, slow, status
 from tests.support.scenario import Scenario
-from tests.support.stage import arrived, hang, put
+from tests.support.scenarios.situations import HALF, HALVES, always, archived
+from tests.support.stage import gone, hang, put
 
 WAITS = "Whatever waits"
 NOT_COMET = "Something that is not Comet answers"
@@ -15,17 +17,10 @@ CALLS = "Calls of the body into the SDK"
 EXCEPTIONS = "Exceptions of any make"
 LEFT = "What the body leaves behind"
 
-_HALVES = 'log(100)\nwait_for("step 1")\nlog(100)'
-_HALF = arrived(100)
 _EXPERIMENT = "experiment = comet_ml.get_running_experiment()\n"
 
 
 ANY = "none|running|finished|crashed"
-
-
-def always(fault: Any) -> Any:
-    """The server has a fault from the start."""
-    return lambda server: server.faults.append(fault)
 
 
 def answers(content: bytes | dict[str, Any] | list[Any]) -> Any:
@@ -45,10 +40,33 @@ def hangs_on(part: str) -> Any:
 PAGE = answers(b"<html><body>Please log in to the network</body></html>")
 
 
-def archived(**fields: Any) -> dict[str, Any]:
-    """What is to come of a server that cannot be reached."""
-    return {"state": "none", "archive": True, "warns": 1, **fields}
+def login_page(part: str = "") -> Fault:
+    """Requests with this in their path are led to a login page of the same server."""
 
+    def answer(request: Request) -> Answer | None:
+        if request.path == "/login":
+            return 200, b"<html><body>Please log in</body></html>"
+        return (302, "/login") if part in request.path else None
+
+    return answer
+
+
+HIDDEN = """
+class Odd(Exception):
+    def __getattribute__(self, name):
+        raise KeyError(name)
+
+def hidden(function):
+    @functools.wraps(function)
+    def outer():
+        try:
+            function()
+        except Odd:
+            # Flyte itself could not read it.
+            raise ValueError("hidden") from None
+
+    return outer
+"""
 
 FOUND_LATER = [
     # The start has one deadline, by the clock.
@@ -89,8 +107,8 @@ FOUND_LATER = [
     Scenario(
         name="a page of a proxy from the middle on",
         group=NOT_COMET,
-        body=_HALVES,
-        steps=((_HALF, put(PAGE)),),
+        body=HALVES,
+        steps=((HALF, put(PAGE)),),
         archive=True,
         state="running",
         flyte_status="|finished",
@@ -98,18 +116,54 @@ FOUND_LATER = [
     Scenario(
         name="a page of a proxy for metrics alone",
         group=NOT_COMET,
-        body=_HALVES,
-        steps=((_HALF, put(on("/metric", PAGE))),),
+        body=HALVES,
+        steps=((HALF, put(on("/metric", PAGE))),),
         archive=True,
         state=ANY,
         slow=True,
+    ),
+    Scenario(
+        name="empty answers from the middle on",
+        group=NOT_COMET,
+        body=HALVES,
+        steps=((HALF, put(answers(b""))),),
+        archive=True,
+        state=ANY,
+        slow=True,
+    ),
+    Scenario(
+        name="JSON of something else from the middle on",
+        group=NOT_COMET,
+        body=HALVES,
+        steps=((HALF, put(answers({"login": "required"}))),),
+        archive=True,
+        state=ANY,
+        flyte_status="|finished",
+        slow=True,
+    ),
+    Scenario(
+        name='200 with `{"code": 503}` for metrics from the middle on',
+        group=NOT_COMET,
+        body=HALVES,
+        steps=((HALF, put(on("/metric", answers({"code": 503, "msg": "no room"})))),),
+        archive=True,
+        state=ANY,
+        slow=True,
+    ),
+    Scenario(
+        name="a redirect to a login page for metrics from the middle on",
+        group=NOT_COMET,
+        body=HALVES,
+        steps=((HALF, put(login_page("/metric"))),),
+        archive=True,
+        state=ANY,
     ),
     # The body's own calls take a bounded time.
     Scenario(
         name="flushes three times while the server hangs, `end_timeout=8`",
         group=CALLS,
-        body=_HALVES + "\n" + _EXPERIMENT + "[experiment.flush() for _ in range(3)]",
-        steps=((_HALF, hang),),
+        body=HALVES + "\n" + _EXPERIMENT + "[experiment.flush() for _ in range(3)]",
+        steps=((HALF, hang),),
         options={"end_timeout": 8},
         archive=True,
         state="running",
@@ -119,8 +173,8 @@ FOUND_LATER = [
     Scenario(
         name="flushes three times while every answer is 500, `end_timeout=8`",
         group=CALLS,
-        body=_HALVES + "\n" + _EXPERIMENT + "[experiment.flush() for _ in range(3)]",
-        steps=((_HALF, put(status(500))),),
+        body=HALVES + "\n" + _EXPERIMENT + "[experiment.flush() for _ in range(3)]",
+        steps=((HALF, put(status(500))),),
         options={"end_timeout": 8},
         archive=True,
         state="running",
@@ -131,8 +185,8 @@ FOUND_LATER = [
     Scenario(
         name="ends the experiment while the server hangs, `end_timeout=8`",
         group=CALLS,
-        body=_HALVES + "\n" + _EXPERIMENT + "experiment.end()",
-        steps=((_HALF, hang),),
+        body=HALVES + "\n" + _EXPERIMENT + "experiment.end()",
+        steps=((HALF, hang),),
         options={"end_timeout": 8},
         archive=True,
         state="running",
@@ -147,6 +201,21 @@ FOUND_LATER = [
         body="log(200)\n" + _EXPERIMENT + "experiment.end()\nexperiment.flush()",
         warns=None,
         slow=True,
+    ),
+    Scenario(
+        name="opens a second experiment while the server is away, `end_timeout=8`",
+        group=CALLS,
+        body=HALVES
+        + "\nsecond = comet_ml.Experiment(project_name='other')\nsecond.log_metric('loss', 1000, step=1000)",
+        steps=((HALF, gone),),
+        options={"end_timeout": 8},
+        archive=True,
+        state="running",
+        flyte_status="|finished",
+        warns=2,
+        # KMP_INIT_AT_FORK: the SDK loads a framework that sets it.
+        changes="environment",
+        end_limit=16,
     ),
     # What the task raises is what Flyte gets.
     Scenario(
@@ -170,6 +239,26 @@ FOUND_LATER = [
         error="",
         slow=True,
     ),
+    Scenario(
+        name="raises an exception whose every attribute raises",
+        group=EXCEPTIONS,
+        module=HIDDEN,
+        above="@hidden",
+        body="log(200)\nraise Odd()",
+        state="crashed",
+        flyte_status="failed",
+        error="hidden",
+        slow=True,
+    ),
+    Scenario(
+        name="`sys.exit(0.0)`",
+        group=EXCEPTIONS,
+        body="log(200)\nsys.exit(0.0)",
+        status=1,
+        state="crashed",
+        flyte_status="failed",
+        slow=True,
+    ),
     # The end does not read what the body has left.
     Scenario(
         name="clears the environment, and raises",
@@ -179,6 +268,15 @@ FOUND_LATER = [
         flyte_status="failed",
         error="no luck",
         changes="environment",
+    ),
+    Scenario(
+        name="leaves a process in which no thread can be started",
+        group=LEFT,
+        body='log(200)\ndef start(self):\n    raise RuntimeError("can\'t start new thread")\n'
+        "threading.Thread.start = start",
+        archive=None,
+        warns=None,
+        slow=True,
     ),
     Scenario(
         name="takes the server's address out of the environment, and raises",
