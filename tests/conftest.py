@@ -8,7 +8,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,6 @@ import comet_ml
 import pytest
 from flytekit.core.context_manager import ExecutionState, FlyteContextManager, FlyteEntities
 from flytekit.models.core.identifier import Identifier, ResourceType, WorkflowExecutionIdentifier
-from flytekit.utils.asyn import run_sync
 from flytekitplugins.comet_ml import source
 from hypothesis import settings
 
@@ -127,6 +126,15 @@ def laptop(comet: CometServer) -> CometServer:
     return comet
 
 
+def _start_loop_of_flytekit() -> None:
+    """A pod has downloaded its inputs: flytekit's loop for this thread runs. One that cannot start hangs for ever."""
+    # The oldest flytekit has none.
+    with suppress(ImportError):
+        from flytekit.utils.asyn import run_sync
+
+        run_sync(asyncio.sleep, 0)
+
+
 @pytest.fixture
 def in_pod(tmp_path: Path) -> Iterator[InPod]:
     """A context manager in which this process is a pod: the context of `pyflyte-execute`, and its environment."""
@@ -147,8 +155,7 @@ def in_pod(tmp_path: Path) -> Iterator[InPod]:
             mode=ExecutionState.Mode.TASK_EXECUTION, user_space_params=new.build()
         )
         stack.enter_context(FlyteContextManager.with_context(context.with_execution_state(state)))
-        # A pod has downloaded its inputs: flytekit's loop for this thread runs. One that cannot start hangs for ever.
-        run_sync(asyncio.sleep, 0)
+        _start_loop_of_flytekit()
         return stack
 
     return in_pod
