@@ -88,6 +88,8 @@ def _as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Ca
     handlers = {handler: list(handler.filters) for handler in logging.getLogger("comet_ml").handlers}
     streams = (sys.stdout, sys.stderr)
     comet_ml.config.set_global_experiment(None)
+    # The SDK keeps its clients, and one of the last test's server would be asked.
+    comet_ml.api.get_instance.cache_clear()
     # flytekit keeps every task for good, and serializes some things of all of them with each.
     tasks = len(FlyteEntities.entities)
     yield
