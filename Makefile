@@ -31,7 +31,7 @@ $(DEMO_READY): setup.py
 # Most tests wait for processes and servers: more of them at a time than there are cores.
 JOBS ?= 4
 
-# Seven minutes on two cores, when it is set up.
+# Seven minutes on two quiet cores, when it is set up; eleven on busy ones.
 test: check
 	$(BIN)/python -m pytest -n $(JOBS)
 

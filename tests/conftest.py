@@ -85,6 +85,8 @@ def _as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Ca
     monkeypatch.setattr(source, "MAX_FILES", 0)
     monkeypatch.chdir(tmp_path / "work")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    # A command whose thread is left behind keeps it silent.
+    monkeypatch.setattr(logging, "lastResort", logging.lastResort)
     handlers = {handler: list(handler.filters) for handler in logging.getLogger("comet_ml").handlers}
     streams = (sys.stdout, sys.stderr)
     comet_ml.config.set_global_experiment(None)

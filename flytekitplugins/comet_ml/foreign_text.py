@@ -13,7 +13,9 @@ import traceback
 import unicodedata
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+E = TypeVar("E", bound=BaseException)
 
 MESSAGE_LENGTH = 1000
 """Characters of an exception's message that are shown."""
@@ -111,9 +113,17 @@ def behind(error: BaseException) -> list[BaseException]:
     return [each for each in [*found, *_grouped(error)] if is_exception(each)]
 
 
-def all_behind(error: BaseException, at_most: int = 200) -> Iterator[BaseException]:
-    """An exception, and all that Python keeps with it."""
-    seen: set[int] = set()
+def all_behind(
+    error: BaseException, at_most: int = 200, *, since: BaseException | None = None
+) -> Iterator[BaseException]:
+    """An exception, and all that Python keeps with it.
+
+    Args:
+        error: The exception.
+        at_most: How many there are at most.
+        since: What was being handled before. It is the caller's, and is left out with all that is behind it.
+    """
+    seen: set[int] = {id(since)}
     waiting = [error]
     while waiting and len(seen) < at_most:
         current = waiting.pop()
@@ -129,9 +139,14 @@ def traceback_of(error: BaseException) -> TracebackType | None:
     return frames
 
 
-def without_frames(error: BaseException) -> BaseException:
-    """Cut the frames of an exception, and of all that Python keeps with it: their variables can have secrets."""
-    for each in all_behind(error):
+def without_frames(error: E, *, since: BaseException | None) -> E:
+    """Cut the frames of an exception, and of all that Python keeps with it: their variables can have secrets.
+
+    Args:
+        error: The exception.
+        since: What was being handled before. It is the caller's, and keeps its frames.
+    """
+    for each in all_behind(error, since=since):
         BaseException.with_traceback(each, None)
     return error
 

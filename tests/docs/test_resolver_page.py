@@ -199,7 +199,7 @@ def test_the_policy_allows_this_script_and_this_style_and_nothing_else() -> None
     assert policy == [
         f"default-src 'none'; script-src '{hashes['script']}'; style-src '{hashes['style']}'; base-uri 'none'; "
         "form-action 'none'"
-    ], "After a change to the page, run: python tests/test_resolver_page.py"
+    ], "After a change to the page, run: python -m tests.docs.test_resolver_page"
 
 
 def test_the_page_asks_for_nothing() -> None:

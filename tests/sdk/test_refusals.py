@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import traceback
+
 import comet_ml
 import pytest
 from flytekitplugins.comet_ml import (
@@ -40,6 +42,25 @@ def test_a_rejected_key_is_an_error_before_the_body(laptop: CometServer) -> None
     assert rejected.value.__cause__ is None
     assert rejected.value.__context__ is None
     assert not [path for path in laptop.paths() if path.endswith("add/run")]
+
+
+def test_an_exception_that_is_handled_meanwhile_keeps_its_frames(laptop: CometServer) -> None:
+    laptop.accepted_keys = {"another"}
+
+    @track
+    def body() -> None:
+        pytest.fail("the body ran")
+
+    def divide() -> float:
+        return 1 / 0
+
+    try:
+        divide()
+    except ZeroDivisionError as error:
+        with pytest.raises(APIKeyRejectedError):
+            body()
+        frames = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+    assert "divide" in frames
 
 
 def test_a_workspace_without_access_is_an_error_before_the_body(laptop: CometServer) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, MutableMapping
@@ -84,12 +85,12 @@ class Session:
         self._context: contextvars.Context
 
     def __enter__(self) -> Session:
+        handled = sys.exc_info()[1]
         try:
             self._begin()
         except CometTrackingError as error:
             # The frames that it comes from have the API key in their variables, which some tools show.
-            without_frames(error)
-            raise error from None
+            raise without_frames(error, since=handled) from None
         return self
 
     def __exit__(

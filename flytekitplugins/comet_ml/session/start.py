@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 
@@ -240,15 +241,15 @@ class _Attempt:
 
     def _attempt(self) -> None:
         experiment, cause, refused = None, None, None
+        handled = sys.exc_info()[1]
         try:
             experiment = self._started()
         except CometTrackingError as error:
             # The frames that it comes from have the API key in their variables, which some tools show.
-            without_frames(error)
-            refused = error
+            refused = without_frames(error, since=handled)
         except BaseException as error:
             # Whatever the SDK raises here is no fault of the task.
-            cause = without_frames(error)
+            cause = without_frames(error, since=handled)
         with self._lock:
             self._experiment, self.cause, self._refused = experiment, self.cause or cause, refused
             self._finished, late = True, self._left_behind
