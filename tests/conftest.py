@@ -48,11 +48,18 @@ TOGETHER = {
     "tests/docs/test_resolver_page.py": "browser",
     "tests/docs/test_resolver_page_keys.py": "browser",
     "tests/docs/test_packaging.py": "packaging",
+    "tests/docs/test_troubleshooting_page.py": "texts of the source",
     "tests/docs/test_what_you_can_log.py": "what you can log",
     "tests/pod/test_faults.py": "faults",
     "tests/pod/test_shapes.py": "shapes",
+    "tests/sdk/test_loggers.py": "torch",
+    "tests/sdk/test_mlflow.py": "mlflow",
+    "tests/sdk/test_stacks.py": "stacks",
+    "tests/unit/test_borders.py": "borders",
+    "tests/unit/test_chosen_inputs.py": "torch",
+    "tests/unit/test_inputs.py": "torch",
 }
-"""Tests that share what takes long to make: one worker runs all of them, or each worker makes it."""
+"""Tests that share what takes long to make or to load: one worker runs all of them, or each worker makes it."""
 
 
 @pytest.hookimpl(optionalhook=True)

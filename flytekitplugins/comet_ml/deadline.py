@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextvars
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import TypeVar
+
+from .signal_handlers import raised_by_a_signal
 
 T = TypeVar("T")
 
@@ -45,6 +48,54 @@ def within(seconds: float, function: Callable[[], T]) -> T:
     if not results:
         raise TimeoutError(f"no answer within {seconds:g} seconds")
     return results[0]
+
+
+def through(
+    step: Callable[[], object],
+    name: str,
+    *,
+    seconds: float = threading.TIMEOUT_MAX,
+    seconds_more: float = threading.TIMEOUT_MAX,
+    at_once: Callable[[], bool] = lambda: False,
+) -> BaseException | None:
+    """Run a step in a daemon thread with this context, and wait for it whatever is raised here meanwhile.
+
+    The handler of a signal can raise at any moment in the main thread, and other threads in any: what has been begun
+    would be left in the middle.
+
+    Args:
+        step: What to do. It raises nothing.
+        name: Name of the thread.
+        seconds: How long to wait.
+        seconds_more: How long to wait at most after something was raised.
+        at_once: Whether what is raised is to have its way at once.
+
+    Returns:
+        What was raised here first, which the caller raises when all is in order.
+
+    Raises:
+        BaseException: What is raised here second, at once.
+    """
+    done, raised, end = threading.Event(), list[BaseException](), time.monotonic() + seconds
+
+    def run() -> None:
+        try:
+            step()
+        finally:
+            done.set()
+
+    start(threading.Thread(target=contextvars.copy_context().run, args=(run,), name=name, daemon=True))
+    while True:
+        try:
+            while not done.is_set() and (left := end - time.monotonic()) > 0:
+                # Not `join`: who leaves it by an exception takes the thread for dead (Python 3.11).
+                done.wait(min(left, threading.TIMEOUT_MAX))
+            return raised[0] if raised else None
+        except BaseException as error:
+            if raised or at_once():
+                raise
+            raised.append(raised_by_a_signal(error) or error)
+            end = min(end, time.monotonic() + seconds_more)
 
 
 def start(thread: threading.Thread) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
@@ -102,16 +102,19 @@ ACTION_TASK = "comet_ml_action_task"
 
 @dataclass
 class ActionTask:
-    """What is known of the task of Flyte 2 that was made of a decorated function.
+    """What is known of a task of Flyte 2 that was made of a decorated function.
+
+    A function has one too: it knows the newest task that was made of it.
 
     Attributes:
         options: The decorator's options.
         name: The task's name; None as long as no task of Flyte 2 was made of the function.
         report: Whether the task has a report.
-        secret_variables: The environment variables in which the task finds its secrets, Comet's and others.
+        secret_variables: The environment variables in which the tasks of the function find their secrets, Comet's and
+            others. All of them share it: an override runs in a pod as the task that it is a copy of.
     """
 
     options: Options
     name: str | None = None
     report: bool = False
-    secret_variables: tuple[str, ...] = ()
+    secret_variables: set[str] = field(default_factory=set)

@@ -31,9 +31,9 @@ _FRAMES = 50
 _NOTES = 20
 
 _OF_TYPES: Any = type.__dict__
-_OF_EXCEPTIONS: Any = BaseException.__dict__
+OF_EXCEPTIONS: Any = BaseException.__dict__
 # Python 3.10 has no groups.
-_GROUPS: Any = getattr(builtins, "BaseExceptionGroup", None)
+GROUPS: Any = getattr(builtins, "BaseExceptionGroup", None)
 
 
 def printable(text: object, *, lines: bool = False) -> str:
@@ -109,23 +109,23 @@ def is_exception(value: object) -> bool:
 
 def behind(error: BaseException) -> list[BaseException]:
     """The exceptions that Python keeps with one: its cause, its context, and those of a group."""
-    found = [_OF_EXCEPTIONS["__cause__"].__get__(error), _OF_EXCEPTIONS["__context__"].__get__(error)]
-    return [each for each in [*found, *_grouped(error)] if is_exception(each)]
+    found = [OF_EXCEPTIONS["__cause__"].__get__(error), OF_EXCEPTIONS["__context__"].__get__(error)]
+    return [each for each in [*found, *grouped(error)] if is_exception(each)]
 
 
-def all_behind(
-    error: BaseException, at_most: int = 200, *, since: BaseException | None = None
-) -> Iterator[BaseException]:
-    """An exception, and all that Python keeps with it.
+_MOST_BEHIND = 200
+
+
+def all_behind(error: BaseException, *, since: BaseException | None = None) -> Iterator[BaseException]:
+    """An exception, and all that Python keeps with it, up to a bound.
 
     Args:
         error: The exception.
-        at_most: How many there are at most.
         since: What was being handled before. It is the caller's, and is left out with all that is behind it.
     """
     seen: set[int] = {id(since)}
     waiting = [error]
-    while waiting and len(seen) < at_most:
+    while waiting and len(seen) < _MOST_BEHIND:
         current = waiting.pop()
         if id(current) not in seen:
             seen.add(id(current))
@@ -135,7 +135,7 @@ def all_behind(
 
 def traceback_of(error: BaseException) -> TracebackType | None:
     """The traceback that Python keeps with an exception."""
-    frames: TracebackType | None = _OF_EXCEPTIONS["__traceback__"].__get__(error)
+    frames: TracebackType | None = OF_EXCEPTIONS["__traceback__"].__get__(error)
     return frames
 
 
@@ -151,9 +151,10 @@ def without_frames(error: E, *, since: BaseException | None) -> E:
     return error
 
 
-def _grouped(error: BaseException) -> tuple[BaseException, ...]:
-    is_group = _GROUPS is not None and issubclass(type(error), _GROUPS)
-    return tuple(_GROUPS.__dict__["exceptions"].__get__(error)) if is_group else ()
+def grouped(error: BaseException) -> tuple[BaseException, ...]:
+    """The exceptions in a group; none for one that is no group."""
+    is_group = GROUPS is not None and issubclass(type(error), GROUPS)
+    return tuple(GROUPS.__dict__["exceptions"].__get__(error)) if is_group else ()
 
 
 def _in_words(value: object) -> str:
@@ -184,7 +185,7 @@ def _blocks(error: BaseException, masked: Callable[[str], str], room: Iterator[i
             f"{_class_name(each, qualified=True)}: {message}\n" if message else f"{_class_name(each, qualified=True)}\n"
         )
         yield from _notes(each, masked)
-        group = _grouped(each)
+        group = grouped(each)
         for number, member in enumerate(group[:_GROUP] if depth < _DEPTH else (), 1):
             yield f"  ---- {number} of {len(group)} ----\n"
             lines = "".join(_blocks(member, masked, room, depth + 1)).splitlines(keepends=True)
@@ -200,11 +201,11 @@ def _chain(error: BaseException, room: Iterator[int]) -> list[tuple[BaseExceptio
     while is_exception(current) and id(current) not in seen and next(room, None) is not None:
         seen.add(id(current))
         chain.append((current, relation))
-        cause = _OF_EXCEPTIONS["__cause__"].__get__(current)
+        cause = OF_EXCEPTIONS["__cause__"].__get__(current)
         if cause is not None:
             current, relation = cause, "\nThe above exception was the direct cause of the following exception:\n\n"
-        elif not _OF_EXCEPTIONS["__suppress_context__"].__get__(current):
-            current = _OF_EXCEPTIONS["__context__"].__get__(current)
+        elif not OF_EXCEPTIONS["__suppress_context__"].__get__(current):
+            current = OF_EXCEPTIONS["__context__"].__get__(current)
             relation = "\nDuring handling of the above exception, another exception occurred:\n\n"
         else:
             break
@@ -220,6 +221,6 @@ def _frames(frames: TracebackType | None) -> list[str]:
 
 
 def _notes(error: BaseException, masked: Callable[[str], str]) -> Iterator[str]:
-    notes = _OF_EXCEPTIONS["__dict__"].__get__(error).get("__notes__")
+    notes = OF_EXCEPTIONS["__dict__"].__get__(error).get("__notes__")
     for note in notes[:_NOTES] if type(notes) in (list, tuple) else ():
         yield masked(_in_words(note))[:_MESSAGE_IN_TRACEBACK] + "\n"

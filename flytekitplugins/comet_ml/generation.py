@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import sys
 from collections.abc import Callable, MutableMapping
+from types import ModuleType
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ def decorator_of(decorated: object) -> Decorate:
     """What decorates something: `flyte1.decorate.decorated` or `flyte2.decorate.decorated`.
 
     A function can become a task of either. It is Flyte 2's if only that is loaded, and Flyte 1's otherwise. The wrapper
-    for Flyte 1 asks at every call who runs, because `flyte-migrate` runs it in actions of Flyte 2.
+    for Flyte 1 asks at every call who runs: it can become a task of Flyte 2 all the same, by `flyte-migrate` or later.
 
     Args:
         decorated: A task of either generation, or a function.
@@ -35,11 +37,22 @@ def decorator_of(decorated: object) -> Decorate:
         generation = "flyte2"
     else:
         generation = "flyte1" if _has_flyte_1() else "flyte2"
-    if generation == "flyte1" and _FLYTE_2 in sys.modules:
-        # The shim of flyte-migrate makes a task of Flyte 2 of the function.
-        importlib.import_module(f"{__package__}.flyte2.registration").watch_tasks()
+    if generation == "flyte1" and _has_flyte_2():
+        _watch_tasks_of_flyte_2()
     decorate: Decorate = importlib.import_module(f"{__package__}.{generation}.decorate").decorated
     return decorate
+
+
+@functools.cache
+def _watch_tasks_of_flyte_2() -> None:
+    """Have tasks of Flyte 2 that are made of functions get their link and secret, as soon as Flyte 2 is imported."""
+    # It takes some time to load, and is needed only beside both generations.
+    import wrapt
+
+    def watch(module: ModuleType) -> None:
+        importlib.import_module(f"{__package__}.flyte2.registration").watch_tasks()
+
+    wrapt.register_post_import_hook(watch, _FLYTE_2)
 
 
 def plan_of_action() -> PlanOfAction | None:
@@ -49,6 +62,12 @@ def plan_of_action() -> PlanOfAction | None:
         return None
     plan: PlanOfAction = importlib.import_module(f"{__package__}.flyte2.plan").session_plan
     return plan
+
+
+# A module decorates many tasks, and to look for a package takes as long as to decorate one.
+@functools.cache
+def _has_flyte_2() -> bool:
+    return _FLYTE_2 in sys.modules or importlib.util.find_spec(_FLYTE_2) is not None
 
 
 def _has_flyte_1() -> bool:

@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit
 
 from . import names
 from .keys.experiment_key import Scope, link_suffix
+from .shown import shown
 
 _LINK_TYPES: dict[Scope, str] = {
     "attempt": names.EXECUTION_LINK_TYPE,
@@ -33,7 +34,7 @@ class CometLink:
 
     project_name: str
     workspace: str
-    host: str = "https://www.comet.com"
+    host: str = names.COMET_SERVICE
     experiment_key: str | None = None
     scope: Scope = "attempt"
 
@@ -80,8 +81,14 @@ def problem_of_page(address: str) -> str | None:
         address: The address.
 
     Returns:
-        A text that follows the address in a message; None if it can be used.
+        A clause about the address, for a message; None if it can be used.
     """
+    problem = _problem_of_page(address)
+    # It can have a password in it.
+    return None if problem is None else f"{'the address' if '@' in address else shown(address)} {problem}"
+
+
+def _problem_of_page(address: str) -> str | None:
     try:
         parts = urlsplit(address)
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
+COMET_SERVICE = "https://www.comet.com"
+"""Comet's own service."""
+
 # The link in a task template: a contract with the platforms' `dynamic-log-links`, which are deployed.
 
 EXECUTION_LINK_TYPE = "comet-ml-execution-id"

@@ -38,7 +38,7 @@ class Kind:
     fits: Callable[[Any], bool]
     optional: bool = False
 
-    def check(self, option: str, value: Any, owner: str = DECORATOR) -> Any:
+    def check(self, option: str, value: object, owner: str = DECORATOR) -> Any:
         """Refuse a value that is not of this kind, and one that is the API key.
 
         Args:
@@ -68,12 +68,12 @@ class Kind:
 class TextKind(Kind):
     """A text that is not empty, and that can be written and shown."""
 
-    def check(self, option: str, value: Any, owner: str = DECORATOR) -> Any:
+    def check(self, option: str, value: object, owner: str = DECORATOR) -> Any:
         """Refuse what is no such text."""
-        super().check(option, value, owner)
-        for text in [value] if isinstance(value, str) else value or ():
+        given = super().check(option, value, owner)
+        for text in [given] if isinstance(given, str) else given or ():
             _check_text(option, text, owner)
-        return value
+        return given
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class ChoiceKind(Kind):
         object.__setattr__(self, "words", " or ".join(map(repr, self.choices)))
         object.__setattr__(self, "fits", lambda value: self._meant(value) is not None)
 
-    def check(self, option: str, value: Any, owner: str = DECORATOR) -> Any:
+    def check(self, option: str, value: object, owner: str = DECORATOR) -> Any:
         """Refuse what is none of them.
 
         Returns:
@@ -104,7 +104,7 @@ class ChoiceKind(Kind):
 class PathKind(Kind):
     """A path: the SDK of some versions wants a text."""
 
-    def check(self, option: str, value: Any, owner: str = DECORATOR) -> Any:
+    def check(self, option: str, value: object, owner: str = DECORATOR) -> Any:
         """Refuse what is no path.
 
         Returns:
@@ -117,7 +117,7 @@ class PathKind(Kind):
 class APIKeyKind(Kind):
     """An API key: nothing of it is shown."""
 
-    def check(self, option: str, value: Any, owner: str = DECORATOR) -> Any:
+    def check(self, option: str, value: object, owner: str = DECORATOR) -> Any:
         """Refuse what can be no API key.
 
         Returns:
@@ -236,4 +236,3 @@ LEVEL_SETTING = Kind(
     lambda value: isinstance(value, str) and value.strip().upper() in _LEVELS,
     optional=True,
 )
-_LEVELS = frozenset(["DEBUG", "INFO", "WARN", "WARNING", "ERROR", "CRITICAL", "FATAL"])

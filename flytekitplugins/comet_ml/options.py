@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeGuard
@@ -13,13 +14,19 @@ from .errors import InvalidOptionError
 from .keys.experiment_key import SCOPES, Scope, is_legal_key
 from .link import CometLink, problem_of_page
 from .log import logger
+from .names import COMET_SERVICE
 from .option_kinds import BOOL, DECORATOR, SECONDS, TEXT, ChoiceKind, Kind, refuse_api_key
 from .sdk import arguments
 from .sdk.experiments import arguments_of_config
 from .shown import name_of, shown
 from .web_address import web_address
 
-_ADDRESSES = ("comet.com/", "comet.ml/", "www.")
+# With a scheme; of a host that says so itself; with a port; with several names before the path, or behind the host.
+_ADDRESS = re.compile(
+    r"(?i)https?:|//|www\.|comet\.(?:com|ml)(?:[/:]|$)|comet[\w-]*(?:\.[\w-]+)+\.[a-z]{2,}$"
+    r"|(?:localhost|[\w-]+(?:\.[\w-]+)+|\[[0-9a-f:]+\]):\d+(?:/|$)|localhost(?:/|$)|\d+(?:\.\d+){3}(?:/|$)"
+    r"|[\w-]+(?:\.[\w-]+)+\.[a-z]{2,}/|[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}/[^/]+/"
+)
 
 
 class FlyteSecret(Protocol):
@@ -47,7 +54,7 @@ class Options:
     # A callable can close over the key; keywords can have it among them.
     secret: FlyteSecret | Callable[[], str] = field(repr=False)
     experiment_key: str | None = None
-    host: str = "https://www.comet.com"
+    host: str = COMET_SERVICE
     start: bool = True
     log_inputs: bool | Sequence[str] = True
     log_outputs: bool | Sequence[str] = False
@@ -81,13 +88,13 @@ class Options:
 
 
 def checked_project_name(option: str, value: Any) -> str:
-    """Refuse what is no name, and the address of a project.
+    """Refuse what is no name, and the address of a project, with its scheme or without.
 
     Raises:
         InvalidOptionError: With what was given and what is expected.
     """
     TEXT.check(option, value)
-    if "://" in value or value.lower().startswith(_ADDRESSES):
+    if "://" in value or _ADDRESS.match(value.strip()):
         raise InvalidOptionError(
             f"comet_ml_login: `{option}` must be a name, not the address {shown(value)}. In the address that your "
             "browser shows for a project, the first part of the path is the workspace, the second the project."
@@ -127,8 +134,9 @@ def checked_secret(option: str, secret: object) -> FlyteSecret | Callable[[], st
         )
     if not callable(secret) or isinstance(secret, type):
         raise InvalidOptionError(
-            f"comet_ml_login: `secret` must be a flytekit.Secret or a callable that returns the API key, not a "
-            f"{type(secret).__name__}. For a Flyte secret: secret=Secret(group='comet-ml', key='comet-ml-api-key')."
+            "comet_ml_login: `secret` must be a flytekit.Secret (in Flyte 2, a flyte.Secret) or a callable that "
+            f"returns the API key, not a {type(secret).__name__}. For a Flyte secret: secret=Secret(group='comet-ml', "
+            "key='comet-ml-api-key')."
         )
     try:
         inspect.signature(secret).bind()
@@ -188,9 +196,7 @@ def checked_resolver(option: str, value: Any) -> str | None:
     """
     problem = problem_of_page(value) if TEXT.or_none.check(option, value) is not None else None
     if problem is not None:
-        # It could have a password in it.
-        given = "the address" if "@" in value else shown(value)
-        raise InvalidOptionError(f"comet_ml_login: `resolver` {given} {problem}.")
+        raise InvalidOptionError(f"comet_ml_login: `resolver` {problem}.")
     return value  # type: ignore[no-any-return]
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 import sysconfig
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from .log import logger
 
@@ -54,6 +55,10 @@ def package_files(file: str | None, module: str) -> Mapping[str, str]:
 
 def _package_root(file: Path, module: str) -> Path | None:
     """The outermost directory of the package: the module's name tells it, or else the `__init__.py` files do."""
+    main = getattr(sys.modules.get("__main__"), "__spec__", None)
+    if module == "__main__" and main is not None and main.origin == str(file):
+        # `python -m` knows the name.
+        module = main.name
     parts = module.split(".")[:-1]
     directory = file.parent
     if parts and list(directory.parts[-len(parts) :]) == parts:
@@ -97,7 +102,10 @@ def _distance(file: Path, other: Path) -> int:
 
 
 def _ignored_by_git(root: Path) -> Callable[[Path], bool]:
-    """Whether git ignores a path: by the `.gitignore` files around the package, which an image may have without git."""
+    """Whether git ignores a path: by the `.gitignore` files around the package, which an image may have without git.
+
+    What git tracks, it does not ignore.
+    """
     around = [directory for directory in (root, *root.parents) if (directory / ".gitignore").is_file()]
     work_tree = next((directory for directory in (root, *root.parents) if (directory / ".git").exists()), None)
     # Without a repository, nobody says where the project begins: the next directories around the package count.
@@ -110,17 +118,19 @@ def _ignored_by_git(root: Path) -> Callable[[Path], bool]:
     except ImportError:
         logger.debug("Without dulwich nobody can tell what git ignores: only the file of the task is logged.")
         return lambda path: True
-    try:
-        manager = (
-            IgnoreFilterManager.from_repo(Repo(str(top))) if work_tree else IgnoreFilterManager(str(top), [], False)
-        )
-    except Exception as problem:
-        # A work tree whose repository is elsewhere, and is not in this image.
-        logger.debug("The repository %s cannot be read: %s", top, problem)
-        manager = IgnoreFilterManager(str(top), [], False)
+    manager, tracked = IgnoreFilterManager(str(top), [], False), set()
+    if work_tree:
+        try:
+            with Repo(str(top)) as repository:
+                manager = IgnoreFilterManager.from_repo(repository)
+                files = [PurePosixPath(os.fsdecode(name)) for name in repository.open_index()]
+                tracked = {str(each) for file in files for each in (file, *file.parents)}
+        except Exception as problem:
+            # A work tree whose repository is elsewhere, and is not in this image.
+            logger.debug("The repository %s cannot be read: %s", top, problem)
 
     def ignored(path: Path) -> bool:
         name = path.relative_to(top).as_posix()
-        return bool(manager.is_ignored(f"{name}/" if path.is_dir() else name))
+        return name not in tracked and bool(manager.is_ignored(f"{name}/" if path.is_dir() else name))
 
     return ignored

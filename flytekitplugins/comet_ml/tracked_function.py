@@ -16,7 +16,10 @@ from .decorated import Function
 
 
 class Around(Protocol):
-    """A context manager for ``with`` and for ``async with``, which is told what the block returns."""
+    """A context manager for ``with`` and for ``async with``, which is told what the block returns.
+
+    To leave it once more, or without having come into it, does nothing.
+    """
 
     def __enter__(self) -> Around: ...
     def __exit__(
@@ -56,10 +59,16 @@ def tracked_function(function: Function, tracking: Tracking) -> Function:
 
         @functools.wraps(function, updated=())
         def tracked(*args: object, **kwargs: object) -> object:
-            with tracking(args, kwargs) as session:
-                result = function(*args, **kwargs)
-                session.returned(result)
-                return result
+            session = tracking(args, kwargs)
+            try:
+                with session:
+                    result = function(*args, **kwargs)
+                    session.returned(result)
+                    return result
+            except BaseException as error:
+                # The handler of a signal can raise on the way into a session and out of it, where no block holds yet.
+                session.__exit__(type(error), error, None)
+                raise
 
         wrapper = tracked
     _locate(wrapper, function)

@@ -122,7 +122,7 @@ class comet_ml_login:  # noqa: N801 - the name that people's code has
         workspace: str,
         secret: FlyteSecret | Callable[[], str],
         experiment_key: str | None = None,
-        host: str = "https://www.comet.com",
+        host: str = names.COMET_SERVICE,
         *,
         start: bool = True,
         log_inputs: bool | Sequence[str] = True,

@@ -21,7 +21,7 @@ def test_a_measured_pod_is_tracked_and_its_requests_are_counted(tmp_path: Path) 
     pods = Pods(HERE, HERE, tmp_path / "pods")
     pods.prepare()
     with Server() as server:
-        finished = processes.succeeded(pods.run("tracked", server.url, index=3))
+        finished = processes.succeeded(pods.run("tracked", server.url, index=3, timeout=600))
         assert [metrics["loss"] for metrics in server.metrics().values()] == [50]
         asked = server.requests()
         assert server.requests() == []

@@ -89,6 +89,7 @@ def _is_of_a_module_that_is_not_installed(message: str) -> bool:
     return module is not None and importlib.util.find_spec(module[1]) is None
 
 
+@pytest.mark.slow
 @pytest.mark.newest
 def test_a_type_checker_has_nothing_to_say_about_the_python(tmp_path: Path) -> None:
     pytest.importorskip("pyright")

@@ -266,6 +266,7 @@ def test_plugins_installed_and_removed_in_any_order_leave_each_other_alone(
 
 
 @pytest.mark.newest
+@pytest.mark.slow
 def test_the_earlier_plugin_is_replaced_beside_others(environment: Environment) -> None:
     environment.install("legacy")
     pip = [environment.python, "-m", "pip", "install", "--quiet", "--no-deps"]

@@ -56,6 +56,7 @@ PAGE = ROOT / "flytekitplugins" / "comet_ml" / "cli" / "resolver.html"
         ({"scope": "execution", "execution_name": "a" * 20, "link_suffix": "x"}, "Comet has no such experiment key"),
     ],
 )
+@pytest.mark.by_default("changes0-Missing: generated name.", "changes14-Comet has no such experiment key")
 def test_what_is_wrong_with_a_link_is_said(page: Browser, changes: dict[str, str | None], problem: str) -> None:
     page.open(address(page, names(**changes)))
     assert page.title(NO_EXPERIMENT) == NO_EXPERIMENT
@@ -126,6 +127,7 @@ def _without_policy(text: str) -> str:
         "%00",
     ],
 )
+@pytest.mark.by_default("javascript:alert(1)", "//comet.invalid")
 def test_a_host_that_is_no_web_server_is_not_opened(page: Browser, host: str) -> None:
     page.open(address(page, names(host=host)))
     assert page.title(NO_EXPERIMENT) == NO_EXPERIMENT

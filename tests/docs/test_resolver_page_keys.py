@@ -37,6 +37,7 @@ def test_every_case_of_the_control_plane_lands_on_the_pod_s_key(page: Browser, s
 
 
 @ORIGINS
+@pytest.mark.by_default("plain http")
 def test_every_vector_of_flyte_2_lands_on_its_key(page: Browser, insecure: bool) -> None:
     urls, expected = [], []
     for number, vector in enumerate(ACTION_VECTORS):
@@ -48,6 +49,7 @@ def test_every_vector_of_flyte_2_lands_on_its_key(page: Browser, insecure: bool)
 
 
 @pytest.mark.parametrize("missing", ["execution_project", "execution_domain", "run_name", "action_name", "attempt"])
+@pytest.mark.by_default("run_name")
 def test_an_action_s_link_without_a_name_says_what_is_missing(page: Browser, missing: str) -> None:
     values = names_of_action(ACTION_VECTORS[0], page.server.url("/landing/0"))
     page.open(address(page, {name: value for name, value in values.items() if name != missing}))
@@ -56,6 +58,7 @@ def test_an_action_s_link_without_a_name_says_what_is_missing(page: Browser, mis
 
 
 @ORIGINS
+@pytest.mark.by_default("plain http")
 def test_every_vector_of_the_documentation_lands_on_its_key(page: Browser, insecure: bool) -> None:
     urls, expected = [], []
     for number, vector in enumerate(VECTORS):
@@ -85,6 +88,7 @@ def test_every_vector_of_the_documentation_lands_on_its_key(page: Browser, insec
     assert sorted(page.landings(urls, insecure=insecure)) == sorted(expected)
 
 
+@pytest.mark.slow
 def test_on_plain_http_names_of_every_length_have_the_right_digest(page: Browser) -> None:
     # Around every border of SHA-256's blocks of 64 bytes.
     urls, expected = [], []

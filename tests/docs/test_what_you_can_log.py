@@ -92,7 +92,7 @@ def heading_of(block: Block) -> str:
     return next(line for line in reversed(above) if line.startswith("## ")).removeprefix("## ")
 
 
-@pytest.fixture(scope="module", params=["online", "offline"])
+@pytest.fixture(scope="module", params=["online", pytest.param("offline", marks=pytest.mark.slow)])
 def logged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Logged:
     directory = tmp_path_factory.mktemp(request.param)
     bodies = [textwrap.indent(block.text, "    ") for block in BLOCKS]

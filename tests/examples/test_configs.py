@@ -12,6 +12,7 @@ from tests.support.pod import Pod
 pytestmark = pytest.mark.newest
 
 
+@pytest.mark.slow
 def test_every_config_of_a_local_map_task_is_an_experiment(laptop: CometServer) -> None:
     pyflyte_run(EXAMPLES / "configs.py", "compare", {"hidden": [8, 16]})
     models(laptop, hidden={8, 16})

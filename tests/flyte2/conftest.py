@@ -76,6 +76,16 @@ def laptop(comet: CometServer, monkeypatch: pytest.MonkeyPatch) -> CometServer:
 
 
 @pytest.fixture
+def cluster(comet: CometServer, monkeypatch: pytest.MonkeyPatch) -> CometServer:
+    """A Comet server that this process, a reusable container's, is told of."""
+    monkeypatch.setenv("COMET_API_KEY_SECRET", CANARY)
+    monkeypatch.setenv("COMET_URL_OVERRIDE", f"{comet.url}/clientlib/")
+    # Of the action that the container began with.
+    monkeypatch.setenv("FLYTE_ATTEMPT_NUMBER", "7")
+    return comet
+
+
+@pytest.fixture
 def actions(tmp_path: Path, comet: CometServer) -> Actions:
     """Actions that log to the Comet server, and find the secret in their environment."""
     return Actions(

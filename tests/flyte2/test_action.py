@@ -147,9 +147,7 @@ def test_an_aborted_action_is_shown_as_terminated(actions: Actions, comet: Comet
     running = actions.start(actions.module(MODULE), f"{kind}_waiting", inputs={"epochs": 3})
     until_it_waits(running)
     running.process.send_signal(signal.SIGTERM)
-    begun = time.monotonic()
-    run = running.wait(30)
-    assert time.monotonic() - begun < 15
+    run = running.wait(120)
     assert run.status == -signal.SIGTERM, run.log
     experiment = comet.only_experiment
     assert experiment.others["flyte_status"] == "terminated"

@@ -73,6 +73,69 @@ def test_doctor_describes_tasks_of_flyte_2(module: Path) -> None:
     assert "2 tasks, no problems." in done.stdout
 
 
+LOST = """
+import flyte
+from flytekitplugins.comet_ml import comet_ml_login
+
+env, other = flyte.TaskEnvironment("tasks"), flyte.TaskEnvironment("other")
+login = comet_ml_login(project_name="digits", workspace="my-team", secret=flyte.Secret("comet-api-key"))
+
+@login
+@env.task
+def renamed(epochs: int) -> float:
+    return 0.5
+
+another_name = renamed
+del renamed
+
+class Tasks:
+    @login
+    @env.task
+    def in_class(epochs: int) -> float:
+        return 0.5
+
+def make():
+    @login
+    @env.task
+    def in_function(epochs: int) -> float:
+        return 0.5
+
+make()
+
+@login
+def shared(epochs: int) -> float:
+    return 0.5
+
+in_list = [env.task(shared)]
+
+@login
+@env.task
+def twice(epochs: int) -> float:
+    return 0.5
+
+@login
+@other.task
+def twice(epochs: int) -> float:
+    return 0.5
+
+nameless = login(env.task(lambda: None))
+more_memory = twice.override(retries=3)
+"""
+
+
+def test_doctor_finds_tasks_of_flyte_2_that_no_pod_finds(tmp_path: Path) -> None:
+    (tmp_path / "work" / "lost.py").write_text(LOST)
+    done = command("doctor", "--json", "lost.py", directory=tmp_path / "work")
+    problems = {task["name"]: task["problems"] for task in json.loads(done.stdout)["tasks"]}
+    nothing, else_ = "is no name of the module 'lost'", "finds something else"
+    for name, said in {"renamed": nothing, "in_class": nothing, "in_function": nothing, "shared": else_}.items():
+        [problem] = problems[f"tasks.{name}"]
+        assert said in problem
+    [problem] = problems["tasks.twice"]
+    assert else_ in problem
+    assert problems["other.twice"] == problems["tasks.<lambda>"] == []
+
+
 def test_doctor_names_the_resolver_page_of_the_environment(module: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COMET_FLYTE_RESOLVER", "https://pages.example.com/resolver.html")
     done = command("doctor", "tasks.py:above", directory=module)

@@ -97,6 +97,17 @@ def test_what_is_no_task_is_refused(thing: Any) -> None:
         login()(thing)
 
 
+@pytest.mark.parametrize("order", ["above", "below"])
+def test_a_task_in_a_sandbox_is_refused(order: str) -> None:
+    orchestrator = flyte.TaskEnvironment("sandbox").sandbox.orchestrator
+
+    def task(number: int) -> int:
+        return number
+
+    with pytest.raises(UnsupportedFunctionError, match="runs in a sandbox of Flyte 2: nothing can be logged there"):
+        login()(orchestrator(task)) if order == "above" else orchestrator(login()(task))
+
+
 def test_a_task_is_not_decorated_twice() -> None:
     env = flyte.TaskEnvironment("twice")
 

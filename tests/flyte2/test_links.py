@@ -7,6 +7,7 @@ from typing import Any
 
 import flyte
 import pytest
+from flytekitplugins.comet_ml import InvalidOptionError
 from flytekitplugins.comet_ml.keys.action_key import derive_action_key
 
 from tests.support.action import CHILD, DOMAIN, PROJECT, RUN_NAME, links_of, wire_of
@@ -51,6 +52,15 @@ def test_a_given_key_is_linked_as_it_is(tmp_path: Path) -> None:
     key = "0123456789abcdef0123456789abcdef"
     link = linked(tmp_path, run=None, action="a0", experiment_key=key, host="https://comet.example.com")
     assert link == f"https://comet.example.com/my-team/digits/{key}"
+
+
+def test_a_password_in_the_address_of_the_resolver_page_is_in_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COMET_FLYTE_RESOLVER", "https://me:hunter2pass@pages.example.com/resolver.html")
+    with pytest.raises(InvalidOptionError, match="must have no user name and password in it") as refused:
+        linked(tmp_path, run=None, action="a0")
+    assert "hunter2pass" not in str(refused.value)
 
 
 @pytest.mark.parametrize("by", ["decorator", "environment"])

@@ -69,6 +69,35 @@ def test_the_plugin_is_found_after_the_shim_and_loads_nothing() -> None:
     assert done.stdout.strip().endswith("False"), done.stderr
 
 
+DECORATED = """
+import os, sys
+from flytekitplugins.comet_ml import comet_ml_login
+from flytekit import Secret
+
+@comet_ml_login(project_name="digits", workspace="my-team", secret=Secret(group="comet-ml", key="comet-ml-api-key"))
+def train(epochs: int) -> float:
+    return 0.5
+
+assert "flyte" not in sys.modules
+"""
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        "import flyte; task = flyte.TaskEnvironment('later').task(train)",
+        "from flyte import TaskEnvironment; task = TaskEnvironment('later').task(train)",
+        "import flyte.extend; task = flyte.TaskEnvironment('later').task(train)",
+        "import flyte_migrate; from flytekit import task; task = task(train)",
+    ],
+    ids=["import", "from", "submodule", "shim"],
+)
+def test_a_function_that_was_decorated_before_flyte_2_was_imported_has_link_and_secret(later: str) -> None:
+    code = f"{DECORATED}\n{later}\nprint([type(link).__name__ for link in task.links], [s.key for s in task.secrets])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip() == "['CometActionLink'] ['comet-ml-api-key']", done.stderr
+
+
 @pytest.mark.parametrize("task", ["above", "below"])
 @pytest.mark.parametrize("action", [ROOT, CHILD])
 def test_a_task_of_flyte_1_is_tracked_as_an_action(

@@ -13,11 +13,10 @@ import comet_ml
 import flyte
 import flyte.report
 import pytest
-from flyte._internal.runtime import convert, rusty
 from flytekitplugins.comet_ml.keys.action_key import derive_action_key
 
-from tests.flyte2.conftest import CANARY
 from tests.support.action import CHILD, DOMAIN, PROJECT, RUN_NAME
+from tests.support.action_in_process import run_action
 from tests.support.action_login import COMET, SECRET, login
 from tests.support.comet_http import Request
 from tests.support.comet_records import Experiment
@@ -31,52 +30,12 @@ def log_loss(name: str) -> None:
     experiment.log_metric("loss", 0.5, step=1)
 
 
-@pytest.fixture
-def cluster(comet: CometServer, monkeypatch: pytest.MonkeyPatch) -> CometServer:
-    """A Comet server that this process, a reusable container's, is told of."""
-    monkeypatch.setenv("COMET_API_KEY_SECRET", CANARY)
-    monkeypatch.setenv("COMET_URL_OVERRIDE", f"{comet.url}/clientlib/")
-    # Of the action that the container began with.
-    monkeypatch.setenv("FLYTE_ATTEMPT_NUMBER", "7")
-    return comet
-
-
 def run_locally(task: Any, **inputs: Any) -> Any:
     return flyte.with_runcontext(mode="local").run(task, **inputs)
 
 
 def by_body(comet: CometServer) -> dict[str, Experiment]:
     return {str(experiment.others.get("body")): experiment for experiment in comet.experiments.values()}
-
-
-class Controller:
-    """The part of Flyte's controller that an action without children uses."""
-
-    async def finalize_parent_action(self, action: Any) -> None:
-        """Nothing is to be finalized."""
-
-
-async def run_action(task: Any, directory: Path, *, action: str = CHILD, attempt: int = 0, **inputs: Any) -> Path:
-    """Run an action in this process, as the worker of a reusable container does."""
-    outputs = directory / action / str(attempt + 1)
-    outputs.mkdir(parents=True)
-    literals = await convert.convert_from_native_to_inputs(task.native_interface, **inputs)
-    (outputs / "inputs.pb").write_bytes(literals.proto_inputs.SerializeToString())
-    await rusty.run_task(
-        task,
-        Controller(),  # type: ignore[arg-type]
-        "local",
-        PROJECT,
-        DOMAIN,
-        RUN_NAME,
-        action,
-        str(directory / "raw" / action),
-        str(outputs),
-        str(directory),
-        "v1",
-        input_path=str(outputs / "inputs.pb"),
-    )
-    return outputs
 
 
 # Local runs

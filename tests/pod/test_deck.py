@@ -114,6 +114,7 @@ def test_a_pod_without_decks_records_nothing(comet: CometServer, pod: Pod) -> No
 
 
 @pytest.mark.newest
+@pytest.mark.slow
 def test_a_map_task_which_has_no_decks_records_nothing(comet: CometServer, pod: Pod) -> None:
     body = "@task(enable_deck=True)\n@track\ndef train(x: int) -> int:\n    log()\n    return x\n"
     index = {"BATCH_JOB_ARRAY_INDEX_VAR_NAME": "FLYTE_K8S_ARRAY_INDEX", "FLYTE_K8S_ARRAY_INDEX": "1"}
@@ -123,7 +124,8 @@ def test_a_map_task_which_has_no_decks_records_nothing(comet: CometServer, pod: 
     assert not (run.directory / "out" / "deck.html").exists()
 
 
-@pytest.mark.by_default("fork-pod")
+# By default, tests/pod/test_ranks.py has the ranks.
+@pytest.mark.slow
 @pytest.mark.newest
 @pytest.mark.parametrize("where", ["pod", "local"])
 @pytest.mark.parametrize("start_method", ["spawn", "fork"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -47,10 +46,8 @@ def test_an_upload_that_is_never_answered_does_not_keep_the_process(
                 break
         else:
             pytest.fail("the task did not come to its end")
-        begun = time.monotonic()
         # The request would hang for 15 minutes.
         assert process.wait(timeout=100) == 0
-    assert time.monotonic() - begun < 100
     assert list((tmp_path / "work" / ".cometml-runs").glob("*.zip"))
     assert os.environ["COMET_API_KEY"] == CANARY
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from flytekitplugins.comet_ml.session.interrupt import uninterrupted
 
-from tests.support.signalled import script
+from tests.support.signalled import interruptible, script
 
 ONCE, TWICE = (signal.SIGINT,), (signal.SIGINT, signal.SIGINT)
 BODY = """
@@ -28,41 +28,40 @@ except KeyboardInterrupt:
 
 def interrupted(
     tmp_path: Path, block: str, numbers: tuple[signal.Signals, ...] = ONCE, *, seconds: float = 20, more: str = ""
-) -> tuple[str, float]:
-    """Run a block in an interrupted process, and return what it and the plugin said, and how long it took."""
+) -> str:
+    """Run a block in an interrupted process, and return what it and the plugin said."""
     body = BODY.format(seconds=seconds, more=more, block=block)
-    status, output, took = script(tmp_path, body, numbers=numbers, wait=0.5)
+    status, output, _ = script(tmp_path, body, numbers=numbers, wait=0.5)
     assert status == 0, output
-    return output, took
+    return output
 
 
 @pytest.mark.parametrize("wait", ["time.sleep(2)", "threading.Event().wait(2)"], ids=["sleep", "a lock"])
 def test_the_block_comes_to_its_end_and_then_the_interrupt_goes_on(tmp_path: Path, wait: str) -> None:
-    output, _ = interrupted(tmp_path, wait)
+    output = interrupted(tmp_path, wait)
     assert output.splitlines()[-2:] == ["ended", "interrupted"]
     assert output.count("Interrupt again to leave at once") == 1
 
 
 def test_a_second_interrupt_leaves_the_block_and_says_what_is_lost(tmp_path: Path) -> None:
-    output, took = interrupted(tmp_path, "time.sleep(30)", TWICE, more=", lost=lambda: 'The last 3 metrics are lost'")
+    output = interrupted(tmp_path, "time.sleep(30)", TWICE)
     assert "ended" not in output.splitlines()
     assert output.splitlines()[-1] == "interrupted"
     assert "Interrupted again" in output
-    assert "The last 3 metrics are lost." in output
-    assert took < 10
+    assert "What had not arrived in Comet by then is lost." in output
 
 
 @pytest.mark.parametrize("wait", ["time.sleep(30)", "threading.Event().wait(30)"], ids=["sleep", "a lock"])
 def test_a_block_that_takes_too_long_after_an_interrupt_is_left(tmp_path: Path, wait: str) -> None:
-    output, took = interrupted(tmp_path, wait, seconds=1)
+    output = interrupted(tmp_path, wait, seconds=1)
+    assert "ended" not in output.splitlines()
     assert output.splitlines()[-1] == "interrupted"
     assert "did not end within 1 seconds of the interrupt" in output
-    assert took < 10
 
 
 def test_the_block_is_told_to_hurry(tmp_path: Path) -> None:
     block = "time.sleep(2)"
-    output, _ = interrupted(tmp_path, block, more=", lambda seconds: say('hurry', seconds)")
+    output = interrupted(tmp_path, block, more=", lambda seconds: say('hurry', seconds)")
     assert output.splitlines().index("hurry 20") < output.splitlines().index("ended")
 
 
@@ -87,7 +86,7 @@ def test_what_is_done_about_the_interrupt_can_be_waited_for(tmp_path: Path) -> N
 
 def test_an_interrupt_that_the_block_catches_goes_on_all_the_same(tmp_path: Path) -> None:
     block = "\n        ".join(["try:", "    time.sleep(30)", "except BaseException:", "    pass"])
-    output, _ = interrupted(tmp_path, block, TWICE)
+    output = interrupted(tmp_path, block, TWICE)
     assert output.splitlines()[-1] == "interrupted"
     assert "went on" not in output
 
@@ -189,13 +188,8 @@ def test_no_thread_is_left() -> None:
             signal.raise_signal(signal.SIGINT)
             time.sleep(0.1)
 
-    # flytekit's own exits.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            interrupted()
-    finally:
-        signal.signal(signal.SIGINT, before)
+    with interruptible(), pytest.raises(KeyboardInterrupt):
+        interrupted()
     deadline = time.monotonic() + 5
     while any(t.name.startswith("comet-ml-interrupt") for t in threading.enumerate()) and time.monotonic() < deadline:
         time.sleep(0.01)

@@ -60,6 +60,7 @@ def pod(tmp_path: Path, comet: CometServer) -> Pod:
 
 
 @pytest.mark.parametrize("source", [TRAIN, ABOVE], ids=["below @task", "above @task"])
+@pytest.mark.by_default("below @task")
 def test_a_task_is_tracked_end_to_end(comet: CometServer, pod: Pod, source: str) -> None:
     run = pod.run(source, "train", inputs={"epochs": 3, "name": "first", "config": config_input()})
     assert run.error == ""
@@ -74,6 +75,7 @@ def test_a_task_is_tracked_end_to_end(comet: CometServer, pod: Pod, source: str)
     assert f"Comet experiment: {comet.url}/my-team/digits/{KEY}" in run.log
 
 
+@pytest.mark.slow
 def test_an_async_task_is_tracked_end_to_end(comet: CometServer, pod: Pod) -> None:
     source = f"""{HEADER}
 @task
@@ -87,6 +89,7 @@ async def train(epochs: int) -> int:
     assert comet.experiments[KEY].metrics["m"] == [(None, 3)]
 
 
+@pytest.mark.slow
 def test_a_recoverable_exception_is_still_one(comet: CometServer, pod: Pod) -> None:
     source = f"""{HEADER}
 @task

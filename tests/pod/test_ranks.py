@@ -229,6 +229,7 @@ def ways(*values: list[str], quick: list[tuple[str, ...]]) -> list[Any]:
         quick=[("fork", "all", "pod")],
     ),
 )
+@pytest.mark.slow
 def test_a_torch_elastic_task_with_two_ranks(
     comet: CometServer, pod: Pod, start_method: str, ranks: str, where: str
 ) -> None:

@@ -143,6 +143,7 @@ def test_four_pods_at_once_are_one_experiment_with_everything_in_it(
         assert experiment.others["n9/flyte_error_message"] == "no more"
 
 
+@pytest.mark.slow
 def test_a_node_that_succeeds_after_all_takes_its_failure_from_the_execution(comet: CometServer, pod: Pod) -> None:
     start(pod, "execution", "n0", 0, 0, "fail").wait()
     assert comet.only_experiment.states[-1] == "crashed"

@@ -13,8 +13,6 @@ from flytekitplugins.comet_ml import CometLink
 from flytekitplugins.comet_ml.cli.config import platform_config
 from flytekitplugins.comet_ml.keys.experiment_key import SCOPES
 from flytekitplugins.comet_ml.keys.node_id import shortened
-from flytekitplugins.comet_ml.session import session as session_module
-from flytekitplugins.comet_ml.session.plan import SessionPlan
 
 from tests.support.comet_server import CometServer
 from tests.support.console import links, templates
@@ -71,21 +69,6 @@ def test_the_link_of_the_task_s_template_leads_to_the_experiment(comet: CometSer
 def test_locally_every_call_has_an_experiment_of_its_own(laptop: CometServer, scope: str) -> None:
     train = tracked(laptop, scope=scope)
     assert train() != train()
-
-
-def test_the_session_hears_of_the_scope(comet: CometServer, in_pod: InPod, monkeypatch: pytest.MonkeyPatch) -> None:
-    plans: list[SessionPlan] = []
-    session = session_module.Session
-
-    def noting(sdk: Any, environ: Any, plan: SessionPlan) -> Any:
-        plans.append(plan)
-        return session(sdk, environ, plan)
-
-    monkeypatch.setattr(session_module, "Session", noting)
-    with in_pod():
-        tracked(comet, scope="node")()
-        tracked(comet)()
-    assert [plan.scope for plan in plans] == ["node", "attempt"]
 
 
 class PodOfANode(Pod):

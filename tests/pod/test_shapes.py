@@ -43,15 +43,24 @@ def fleet(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield fleet
 
 
-by_row = pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
-# What is above @task gets into a pod in one way: some of them stand for all.
-ABOVE_IN_POD = ("`@task`", "`@dynamic` with tracked children", "`map_task`", "`@task` in a notebook")
-by_pod = pytest.mark.parametrize(
+# One of each kind; what is above @task gets into a pod in one way.
+BY_DEFAULT = {
+    "below": (
+        "`@task`",
+        "`@task` of an `async def`",
+        "`@dynamic` with tracked children",
+        "`map_task`",
+        "`@task` in a class body alone",
+        "`@task` in a notebook",
+        "a lambda",
+        "a generator",
+        "`@workflow`",
+    ),
+    "above": ("`@task`", "`map_task`"),
+}
+by_row = pytest.mark.parametrize(
     "row",
-    [
-        pytest.param(row, marks=[pytest.mark.slow] * (row.order == "above" and row.shape not in ABOVE_IN_POD))
-        for row in ROWS
-    ],
+    [pytest.param(row, marks=[pytest.mark.slow] * (row.shape not in BY_DEFAULT[row.order])) for row in ROWS],
     ids=[row.name for row in ROWS],
 )
 
@@ -128,7 +137,7 @@ def test_the_template(fleet: Fleet, row: Row) -> None:
     assert template["arguments"][-len(words) :] == words
 
 
-@by_pod
+@by_row
 def test_a_run_in_a_pod(fleet: Fleet, row: Row) -> None:
     cell = row.cells["in a pod"]
     if cell is NOT_RUN:

@@ -43,6 +43,9 @@ def train() -> int:
     return 1
 """
 
+BUSY = 6
+"""Seconds of which a killed process may have lost what it logged: 2 to 4, and more on a busy machine."""
+
 
 def running(pod: Pod, body: str, *, module: str = "", options: str = "", **environment: str) -> RunningPod:
     """A pod whose body has made the file `ready`."""
@@ -107,6 +110,7 @@ def test_a_task_that_fails_after_a_signal_shows_its_own_error(comet: CometServer
     assert (others["flyte_status"], others["flyte_error_type"]) == ("failed", "ValueError")
 
 
+@pytest.mark.slow
 def test_an_interrupted_body_is_terminated(comet: CometServer, pod: Pod) -> None:
     told(running(pod, f"{READY}\ntime.sleep(60)"), signal.SIGINT)
     experiment = comet.only_experiment
@@ -176,7 +180,7 @@ def test_what_a_body_logs_until_it_is_killed_arrives_and_comet_shows_a_terminate
     moment = killed(started, 8)
     experiment = comet.only_experiment
     assert (experiment.others["flyte_status"], experiment.states[-1]) == ("terminated", "crashed")
-    assert logged_before(started.directory, moment - 4) <= set(steps(experiment))
+    assert logged_before(started.directory, moment - BUSY) <= set(steps(experiment))
 
 
 def test_what_a_body_logs_until_it_is_killed_is_in_an_archive_where_the_server_is_away(
@@ -189,10 +193,11 @@ def test_what_a_body_logs_until_it_is_killed_is_in_an_archive_where_the_server_i
     (archive,) = (pod.directory / "raw").rglob("*.zip")
     payloads = payloads_of(archive)
     kept = {payload["metric"]["step"] for payload in payloads if payload.get("metric", {}).get("metricName") == "loss"}
-    assert logged_before(started.directory, moment - 4) <= kept | set(steps(comet.only_experiment))
+    assert logged_before(started.directory, moment - BUSY) <= kept | set(steps(comet.only_experiment))
     assert "terminated" in [payload["value"] for payload in payloads if payload.get("key") == "flyte_status"]
 
 
+@pytest.mark.slow
 def test_a_rank_that_ends_in_its_own_way_leaves_no_failure_behind(comet: CometServer, pod: Pod) -> None:
     # Its signal came when the process could be killed at any moment, so Comet may have been told of a termination.
     body = f"{STOP}{READY}\nwhile not stopped:\n    time.sleep(0.05)\ntime.sleep(2)"

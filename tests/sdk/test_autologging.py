@@ -122,6 +122,7 @@ print("HOOKS", hooks(train), hooks(xgboost.train), hooks(xgboost.training.train)
     assert "HOOKS 1 1 1" in python(tmp_path, source)
 
 
+@pytest.mark.slow
 def test_a_function_that_is_kept_elsewhere_has_no_hook(tmp_path: Path) -> None:
     """The limit of what can be done, as the documentation says it."""
     framework(tmp_path)
@@ -129,6 +130,7 @@ def test_a_function_that_is_kept_elsewhere_has_no_hook(tmp_path: Path) -> None:
     assert "HOOKS 0" in python(tmp_path, source)
 
 
+@pytest.mark.slow
 def test_a_module_that_is_loaded_when_it_is_looked_at_is_not_looked_at(tmp_path: Path) -> None:
     framework(tmp_path)
     (tmp_path / "xgboost" / "training.py").write_text("print('LOOKED AT')\n")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import comet_ml
 import pytest
+import requests
+import responses
 from flytekit import task, workflow
 from flytekitplugins.comet_ml.testing import Comet
 from flytekitplugins.comet_ml.testing.fixture import comet_in_memory
@@ -83,10 +86,52 @@ def test_a_task_that_fails_has_crashed(comet: Comet) -> None:
     assert b"no convergence" in experiment.assets["traceback.txt"]
 
 
+@task
+@track()
+def fetch() -> int:
+    number = int(requests.get("https://data.example/number").text)
+    comet_ml.get_running_experiment().log_metric("number", number)
+    return number
+
+
+@pytest.mark.parametrize(
+    "fixtures", [("comet", "requests_mock"), ("requests_mock", "comet")], ids=lambda names: names[0]
+)
+def test_requests_mock_answers_the_task_s_own_requests_and_no_others(
+    fixtures: tuple[str, str], request: pytest.FixtureRequest
+) -> None:
+    given = {name: request.getfixturevalue(name) for name in fixtures}
+    given["requests_mock"].get("https://data.example/number", text="3")
+    assert fetch() == 3
+    [experiment] = given["comet"].experiments
+    assert (experiment.metrics, experiment.state) == ({"number": [3]}, "finished")
+    assert given["requests_mock"].call_count == 1
+
+
+def test_responses_answers_the_task_s_own_requests_and_no_others(comet: Comet) -> None:
+    with responses.RequestsMock() as mock:
+        mock.get("https://data.example/number", body="3")
+        assert fetch() == 3
+        assert len(mock.calls) == 1
+    [experiment] = comet.experiments
+    assert (experiment.metrics, experiment.state) == ({"number": [3]}, "finished")
+
+
 def test_each_call_has_an_experiment_in_the_order_of_the_calls(comet: Comet) -> None:
     for epochs in (1, 2, 3):
         train(epochs=epochs)
     assert [len(experiment.metrics["loss"]) for experiment in comet.experiments] == [1, 2, 3]
+
+
+def test_a_tag_that_is_added_again_is_there_once(comet: Comet) -> None:
+    @track()
+    def body() -> None:
+        experiment = comet_ml.get_running_experiment()
+        experiment.add_tags(["nightly", "nightly"])
+        experiment.add_tags(["small", "nightly"])
+
+    body()
+    assert comet.experiments[0].tags == ["nightly", "small"]
 
 
 @pytest.mark.newest
@@ -142,6 +187,32 @@ def test_an_artifact_is_there_and_can_be_got(comet: Comet, tmp_path: Path) -> No
     assert versions == ["2.0.0"]
 
 
+def test_of_files_and_artifacts_of_one_name_all_are_there(comet: Comet, tmp_path: Path) -> None:
+    @track()
+    def body() -> None:
+        experiment = comet_ml.get_running_experiment()
+        for number in range(8):
+            experiment.log_text(f"text {number}", step=number)
+            experiment.log_asset_data(f"{number}", name="notes.txt")
+        for name in ("a.csv", "b.csv"):
+            (tmp_path / name).write_text(name)
+            artifact = comet_ml.Artifact("rows", "dataset")
+            artifact.add(str(tmp_path / name), name)
+            experiment.log_artifact(artifact)
+        experiment.log_asset_data("first", name="status.txt", overwrite=True)
+        experiment.log_asset_data("second", name="status.txt", overwrite=True)
+
+    body()
+    [experiment] = comet.experiments
+    assert experiment.assets.all("text-sample") == [f"text {number}".encode() for number in range(8)]
+    assert experiment.assets.all("notes.txt") == [str(number).encode() for number in range(8)]
+    assert experiment.assets["notes.txt"] == b"7"
+    assert experiment.assets.all("status.txt") == [b"second"]
+    assert experiment.assets.all("nothing") == []
+    assert experiment.artifacts.all("rows") == [{"a.csv": b"a.csv"}, {"b.csv": b"b.csv"}]
+    assert experiment.artifacts == {"rows": {"b.csv": b"b.csv"}}
+
+
 def test_the_source_stands_by_itself(comet: Comet) -> None:
     train(epochs=1)
     [experiment] = comet.experiments
@@ -190,6 +261,63 @@ def test_an_offline_task_is_there_too(comet: Comet, tmp_path: Path) -> None:
     assert [(each.metrics, each.state) for each in comet.experiments] == [({"m": [1]}, "crashed")]
     assert len(comet.experiments) == 1
     assert not (tmp_path / "work" / ".cometml-runs").exists()
+
+
+def test_an_offline_experiment_is_there_once_it_has_ended(comet: Comet) -> None:
+    experiment = comet_ml.OfflineExperiment(workspace="my-team", project_name="digits")
+    experiment.log_metric("m", 1)
+    assert comet.experiments == []
+    experiment.end()
+    assert [each.metrics for each in comet.experiments] == [{"m": [1]}]
+
+
+def offline() -> None:
+    comet_ml.OfflineExperiment(workspace="my-team", project_name="digits").log_metric("m", 1)
+
+
+def online() -> None:
+    comet_ml.start(workspace="my-team").log_metric("m", 1)
+
+
+def tracked_with(**options: Any) -> Callable[[], None]:
+    @track(**options)
+    def body() -> None:
+        comet_ml.get_running_experiment().log_metric("m", 1)
+
+    return body
+
+
+@pytest.mark.parametrize(
+    "logs",
+    [
+        tracked_with(),
+        tracked_with(online=False),
+        tracked_with(online=False, offline_directory="runs"),
+        tracked_with(experiment_config={"offline_directory": "runs"}, online=False),
+        offline,
+        online,
+    ],
+)
+@pytest.mark.parametrize("environment", [{}, {"COMET_OFFLINE_DIRECTORY": "runs"}, None])
+def test_a_test_may_clear_the_environment_or_name_a_directory(
+    comet: Comet, tmp_path: Path, logs: Callable[[], None], environment: dict[str, str] | None
+) -> None:
+    home = os.environ["HOME"]
+    (tmp_path / "home" / ".comet.config").write_text(f"[comet]\napi_key = {CANARY}\nworkspace = theirs\n")
+    if environment is None:
+        os.environ.clear()
+        os.environ["HOME"] = home
+    else:
+        os.environ.update(environment)
+    before = set(Path.cwd().rglob("*"))
+    logs()
+    running = comet_ml.get_running_experiment()
+    if running is not None:
+        running.end()
+    assert [(each.metrics, each.workspace, each.state) for each in comet.experiments] == [
+        ({"m": [1]}, "my-team", "finished")
+    ]
+    assert set(Path.cwd().rglob("*")) == before
 
 
 @pytest.mark.parametrize("host", ["https://www.comet.com", "https://comet.example.com"])

@@ -8,6 +8,7 @@ import threading
 
 import comet_ml
 import pytest
+import requests
 from flytekitplugins.comet_ml import comet_ml_login
 
 from tests.support.comet_server import CometServer
@@ -136,3 +137,27 @@ def test_nested_calls_in_threads_leave_each_caller_its_own(laptop: CometServer) 
         ("outer-second",),
     ]
     assert comet_ml.get_running_experiment() is None
+
+
+def test_a_variable_that_goes_while_a_message_is_sent_costs_no_message(
+    laptop: CometServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    look, went = requests.sessions.get_environ_proxies, list[object]()
+
+    def look_while_another_call_ends(url: str, *args: object, **kwargs: object) -> object:
+        went.append(url)
+        if len(went) % 2:
+            # `os.environ` lists its names, and then asks for the value of each.
+            raise KeyError("COMET_API_KEY")
+        return look(url, *args, **kwargs)
+
+    monkeypatch.setattr(requests.sessions, "get_environ_proxies", look_while_another_call_ends)
+
+    @track
+    def body() -> None:
+        comet_ml.get_running_experiment().log_other("mine", "there")
+
+    body()
+    assert went
+    assert laptop.only_experiment.others["mine"] == "there"
+    assert "Error sending" not in caplog.text

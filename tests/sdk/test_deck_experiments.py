@@ -23,6 +23,7 @@ from tests.support.deck_tasks import NEVER, Sandbox, child, log, tabs, track
 # Experiments of the body's own
 
 
+@pytest.mark.slow
 def test_with_start_false_the_body_s_experiment_is_in_the_deck(laptop: CometServer, sandbox: Sandbox) -> None:
     @task(enable_deck=True)
     @comet_ml_login(project_name="digits", workspace="my-team", secret=NEVER, start=False)
@@ -36,6 +37,7 @@ def test_with_start_false_the_body_s_experiment_is_in_the_deck(laptop: CometServ
     assert "9 values" in page.text
 
 
+@pytest.mark.slow
 def test_with_start_false_and_no_experiment_there_is_no_deck(laptop: CometServer, sandbox: Sandbox) -> None:
     @task(enable_deck=True)
     @comet_ml_login(project_name="digits", workspace="my-team", secret=NEVER, start=False)
@@ -60,6 +62,7 @@ def test_another_experiment_of_the_body_s_is_shown_too(laptop: CometServer, sand
     assert page.text.index("5 values") < page.text.index("6 values")
 
 
+@pytest.mark.slow
 def test_of_a_sweep_s_experiments_the_first_and_the_last_are_shown(
     laptop: CometServer, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -80,6 +83,7 @@ def test_of_a_sweep_s_experiments_the_first_and_the_last_are_shown(
 # Offline, and when something fails
 
 
+@pytest.mark.slow
 def test_an_online_experiment_is_not_shown_as_offline_for_another_s_archive(
     laptop: CometServer, sandbox: Sandbox, tmp_path: Path
 ) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import os
 import sys
 import traceback
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,6 +119,46 @@ def test_the_api_key_is_masked_wherever_it_is_in_an_exception(comet: CometServer
     assert "***" in text
     assert CANARY not in text
     assert CANARY not in str(error)
+
+
+def behind(error: BaseException) -> BaseException:
+    raised = RuntimeError("after it")
+    raised.__cause__ = error
+    return raised
+
+
+def within_a_group(error: BaseException) -> BaseException:
+    group: BaseException = BaseExceptionGroup("of several", [error])  # noqa: F821 - not in Python 3.10
+    return group
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.10 has no groups")
+@pytest.mark.parametrize("around", [lambda error: error, behind, within_a_group], ids=["it", "its cause", "in a group"])
+def test_the_api_key_in_the_message_of_a_group_is_masked_in_another_group_like_it(
+    comet: CometServer, in_pod: InPod, around: Callable[[BaseException], BaseException]
+) -> None:
+    group: Any = ExceptionGroup(f"rejected {CANARY}", [ValueError("inner")])  # noqa: F821 - not in Python 3.10
+    group.add_note("a note")
+    error = around(group)
+    with in_pod(), pytest.raises(type(error)) as raised:
+        raising(comet, error)()
+    text = "".join(traceback.format_exception(raised.value))
+    assert CANARY not in text
+    assert CANARY not in repr([raised.value, raised.value.__context__])
+    assert all(part in text for part in ("rejected ***", "inner", "a note"))
+    assert comet.only_experiment.states[-1] == "crashed"
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.10 has no groups")
+def test_the_message_of_a_group_that_an_async_task_raises_is_masked(comet: CometServer, in_pod: InPod) -> None:
+    @track(host=comet.url)
+    async def train() -> None:
+        raise ExceptionGroup(f"rejected {CANARY}", [ValueError("inner")])  # noqa: F821 - not in Python 3.10
+
+    with in_pod(), pytest.raises(Exception, match=r"rejected \*\*\*") as raised:
+        asyncio.run(train())
+    assert CANARY not in "".join(traceback.format_exception(raised.value))
+    assert CANARY not in repr(raised.value.__context__)
 
 
 def test_the_frames_of_an_exception_that_the_sdk_logs_are_not_kept(comet: CometServer, in_pod: InPod) -> None:

@@ -13,6 +13,7 @@ from flytekitplugins.comet_ml import comet_ml_login
 
 from tests.support.comet_server import CometServer
 from tests.support.pod import template_of
+from tests.support.told import warnings_in
 from tests.support.tracked import SECRET
 
 pytestmark = pytest.mark.newest
@@ -72,7 +73,7 @@ def test_a_task_with_a_given_key_that_nobody_maps_warns_of_nothing(caplog: pytes
 
     with caplog.at_level(logging.WARNING, "flytekitplugins.comet_ml"):
         template_of(alone)
-    assert caplog.records == []
+    assert warnings_in(caplog) == []
 
 
 def test_all_nodes_of_a_map_task_log_to_the_given_key(laptop: CometServer) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import comet_ml
 import pytest
@@ -15,28 +13,6 @@ from flytekitplugins.comet_ml.sdk.sending import let_go
 from tests.support.canary import CANARY
 from tests.support.comet_server import CometServer
 from tests.support.tracked import track
-
-
-def test_calls_that_end_in_the_order_in_which_they_began_leave_the_output_alone(laptop: CometServer) -> None:
-    streams = (sys.stdout, sys.stderr)
-    began, ended = threading.Event(), threading.Event()
-
-    def first() -> None:
-        began.wait(60)
-
-    def second() -> None:
-        began.set()
-        ended.wait(60)
-
-    with ThreadPoolExecutor() as pool:
-        one = pool.submit(track()(first))
-        while comet_ml.get_running_experiment() is None:
-            time.sleep(0.01)
-        two = pool.submit(track()(second))
-        one.result()
-        ended.set()
-        two.result()
-    assert (sys.stdout, sys.stderr) == streams
 
 
 @pytest.mark.newest

@@ -107,8 +107,14 @@ def test_the_source_that_is_logged_is_the_task_s_own_file(laptop: CometServer) -
     assert logged == [__file__]
 
 
-def test_a_name_that_the_user_gave_is_kept(laptop: CometServer) -> None:
-    @comet_ml_login(project_name="digits", workspace="my-team", secret=NEVER, name="my run")
+@pytest.mark.parametrize("option", ["name", "experiment_name"])
+@pytest.mark.parametrize("details", ["0", "1"])
+def test_a_name_that_the_user_gave_is_kept_with_or_without_system_details(
+    laptop: CometServer, option: str, details: str
+) -> None:
+    os.environ["COMET_AUTO_LOG_ENV_DETAILS"] = details
+
+    @comet_ml_login(project_name="digits", workspace="my-team", secret=NEVER, **{option: "my run"})
     def body() -> None: ...
 
     body()

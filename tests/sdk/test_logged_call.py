@@ -71,6 +71,34 @@ def test_too_many_inputs_are_in_one_asset_and_the_log_says_so_once(
     assert sum("inputs.json" in record.getMessage() for record in caplog.records) == 1
 
 
+def test_much_data_is_json_in_comet(laptop: CometServer) -> None:
+    def reads(files: list[FlyteFile]) -> None: ...
+
+    track()(reads)([FlyteFile(f"s3://bucket/{n}.csv") for n in range(100)])
+    assert json.loads(laptop.only_experiment.others["flyte_data"])["files.0"]["address"] == "s3://bucket/0.csv"
+
+
+class Leaves:
+    def __init__(self, kind: type[BaseException]) -> None:
+        self.kind = kind
+
+    @property
+    def __class__(self) -> Any:  # type: ignore[override]
+        raise self.kind
+
+
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, BaseException])
+def test_an_input_or_output_that_exits_when_it_is_looked_at_does_not_fail_the_task(
+    laptop: CometServer, kind: type[BaseException]
+) -> None:
+    def passes(value: Any, epochs: int) -> Any:
+        return value
+
+    value = Leaves(kind)
+    assert track(log_outputs=True)(passes)(value, 3) is value
+    assert laptop.only_experiment.parameters["epochs"] == 3
+
+
 @task
 @track(log_outputs=True)
 def scored() -> Scores:
@@ -95,11 +123,55 @@ def silent() -> float:
     return 0.5
 
 
+@task
+@track(log_outputs=True)
+def scored_alone() -> NamedTuple("Alone", loss=float):  # type: ignore[valid-type]
+    return (0.5,)
+
+
+@task
+@track(log_outputs=True)
+def much() -> dict[str, int]:
+    return {f"v{n}": n for n in range(300)}
+
+
 def test_a_returned_number_is_a_metric_and_a_text_is_an_other(laptop: CometServer) -> None:
     assert scored() == Scores(0.9, "good")
     experiment = laptop.only_experiment
     assert [value for _, value in experiment.metrics["accuracy"]] == [0.9]
     assert experiment.others["verdict"] == "good"
+
+
+def test_the_only_field_of_a_named_tuple_can_be_returned_in_a_plain_tuple(laptop: CometServer) -> None:
+    scored_alone()
+    assert [value for _, value in laptop.only_experiment.metrics["loss"]] == [0.5]
+
+
+def logged_lines(caplog: pytest.LogCaptureFixture, what: str) -> list[str]:
+    ours = [r.getMessage() for r in caplog.records if r.name.startswith("flytekitplugins.comet_ml")]
+    return [line for line in ours if what in line]
+
+
+def test_outputs_over_the_bound_are_named_in_one_line(laptop: CometServer, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    much()
+    assert len([name for name in laptop.only_experiment.metrics if name.startswith("o0.v")]) == 200
+    [line] = logged_lines(caplog, "Outputs that are not logged, or not in full")
+    assert line.endswith("o0.v219, and 80 more.")
+
+
+@dynamic
+@track(log_outputs=True)
+def fan_in() -> tuple[int, list[int]]:
+    return step(n=1), [step(n=2)]
+
+
+def test_what_a_dynamic_task_passes_on_is_not_said_to_be_left_out(
+    laptop: CometServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    fan_in()
+    assert logged_lines(caplog, "Outputs that are not logged") == []
 
 
 def test_an_unnamed_output_has_flytekit_s_name(laptop: CometServer) -> None:

@@ -10,8 +10,6 @@ from typing import Any
 import comet_ml
 import pytest
 from flytekitplugins.comet_ml.archives.archive import read_archive
-from sklearn.datasets import load_digits
-from sklearn.linear_model import LogisticRegression
 
 from tests.support.comet_server import CometServer
 from tests.support.pod_environment import InPod
@@ -26,6 +24,7 @@ OPENINGS = {
 @pytest.mark.newest
 @pytest.mark.parametrize("opening", OPENINGS.values(), ids=OPENINGS.keys())
 @pytest.mark.parametrize(("start", "project"), [(False, "digits"), (True, "another")], ids=["alone", "beside ours"])
+@pytest.mark.by_default("beside ours-a start")
 def test_the_source_of_an_experiment_is_the_file_that_opens_it(
     laptop: CometServer, opening: Callable[[str], object], start: bool, project: str
 ) -> None:
@@ -96,8 +95,11 @@ def test_a_task_that_fails_after_it_has_opened_another_experiment_is_shown_as_cr
 
 
 @pytest.mark.parametrize(("value", "logged"), [(True, False), (1, False), (0, True), (None, True)])
+@pytest.mark.by_default("0-True")
 def test_automatic_logging_can_be_turned_off_for_a_task(laptop: CometServer, value: Any, logged: bool) -> None:
     """The SDK reads the setting when it is imported, which is long ago."""
+    from sklearn.datasets import load_digits
+    from sklearn.linear_model import LogisticRegression
 
     @track(**({} if value is None else {"disable_auto_logging": value}))
     def train() -> None:

@@ -14,11 +14,11 @@ from pytest_mock import MockerFixture
 from tests.support.comet_server import CometServer
 from tests.support.tracked import track
 
-mlflow = pytest.importorskip("mlflow")
 
-
+# It takes two seconds to load, which each worker of pytest's would pay for at the top of this file.
 @pytest.fixture(autouse=True)
 def _a_store_of_mlflow(tmp_path: Path, mocker: MockerFixture) -> Iterator[None]:
+    mlflow = pytest.importorskip("mlflow")
     os.environ.update(MLFLOW_ALLOW_FILE_STORE="true", GIT_PYTHON_REFRESH="quiet")
     mocker.patch("comet_ml.loggers.mlflow_logger.PROJECT_NAME", None)
     mlflow.set_tracking_uri((tmp_path / "mlruns").as_uri())
@@ -29,6 +29,8 @@ def _a_store_of_mlflow(tmp_path: Path, mocker: MockerFixture) -> Iterator[None]:
 
 
 def run_of_mlflow(**options: Any) -> None:
+    import mlflow
+
     with mlflow.start_run(**options):
         mlflow.log_metric("accuracy", 0.5, step=1)
         mlflow.log_param("depth", 3)
@@ -50,11 +52,14 @@ def test_a_run_logs_to_the_task_s_experiment_which_goes_on_after_it(laptop: Come
     assert experiment.states[-1] == "ended"
 
 
+@pytest.mark.slow
 def test_two_runs_log_to_one_experiment(laptop: CometServer) -> None:
     @track(name="mine")
     def train() -> None:
         for name in ("first", "second"):
             run_of_mlflow(run_name=name)
+        import mlflow
+
         # Starts a run of its own accord.
         mlflow.log_metric("implicit", 1)
         mlflow.end_run()
@@ -68,6 +73,7 @@ def test_two_runs_log_to_one_experiment(laptop: CometServer) -> None:
 
 def test_automatic_logging_of_mlflow_opens_no_other_experiment(laptop: CometServer) -> None:
     linear_model = pytest.importorskip("sklearn.linear_model")
+    import mlflow
 
     @track()
     def train() -> None:
@@ -83,6 +89,7 @@ def test_automatic_logging_of_mlflow_opens_no_other_experiment(laptop: CometServ
     assert "after" in laptop.only_experiment.metrics
 
 
+@pytest.mark.slow
 def test_where_the_body_is_to_start_the_experiment_mlflow_starts_the_task_s(laptop: CometServer) -> None:
     @track(start=False, tags=["nightly"])
     def train() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import subprocess
@@ -32,6 +33,30 @@ def archived(work: Path) -> str:
 
 def state(tmp_path: Path) -> Path:
     return tmp_path / "home" / ".local" / "state" / "flytekitplugins-comet-ml"
+
+
+def test_a_body_that_removes_its_working_directory_is_told_where_its_archive_is_instead(
+    canary: object, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    @track()
+    def body() -> None:
+        comet_ml.get_running_experiment().log_metric("loss", 1)
+        shutil.rmtree(tmp_path / "work")
+
+    with caplog.at_level(logging.INFO):
+        body()
+    (archive,) = state(tmp_path).rglob("*.zip")
+    assert '"loss"' in zipfile.ZipFile(archive).read("messages.json").decode()
+    assert any(f"Comet archive: {archive}; send it" in record.getMessage() for record in caplog.records)
+
+
+def test_a_body_that_closes_all_files_gets_no_error_of_the_lock() -> None:
+    own = own_directory.make()
+    assert own is not None
+    assert own._lock is not None
+    os.close(own._lock.fileno())
+    own.close(keep=False)
+    assert not own.path.exists()
 
 
 def test_a_body_that_removes_its_temporary_files_loses_nothing_offline(canary: object, tmp_path: Path) -> None:

@@ -44,6 +44,25 @@ def test_train():
     assert train(epochs=3) == 3
 """
 
+WITHOUT_ENVIRONMENT = """
+import os, subprocess, sys
+from train import train
+
+KEPT = {name: os.environ[name] for name in ("HOME", "PATH")}
+
+
+def test_here(monkeypatch):
+    for name in list(os.environ):
+        monkeypatch.delenv(name)
+    os.environ.update(KEPT)
+    assert train(epochs=3) == 3
+
+
+def test_in_a_child():
+    source = "import logging; logging.basicConfig(level='INFO'); from train import train; train(epochs=3)"
+    subprocess.run([sys.executable, "-B", "-c", source], env=KEPT, check=True)
+"""
+
 WITH_A_MOCK = WITH_FIXTURE.replace("comet)", "comet, mocker)").replace(
     "    assert train", "    mocker.patch('time.time', return_value=1e9)\n    assert train", 1
 )
@@ -88,6 +107,7 @@ def project(tmp_path: Path) -> Project:
     return Project(tmp_path)
 
 
+@pytest.mark.by_default("test0-arguments0")
 @pytest.mark.parametrize(("test", "arguments"), [(WITH_FIXTURE, ("-p", "no:pytest_mock")), (WITH_A_MOCK, ())])
 def test_a_task_is_tested_without_account_and_files(
     project: Project, comet: CometServer, test: str, arguments: tuple[str, ...]
@@ -106,6 +126,18 @@ def test_a_key_in_the_home_directory_sends_nothing_from_a_test_that_did_not_ask(
     project.has_logged_in_to("https://comet.invalid")
     project.has(WITHOUT_FIXTURE, options)
     assert "set COMET_API_KEY in the environment" in project.tested("-rP", "--log-level=INFO")
+    assert project.files() == {"train.py", "test_train.py"}
+
+
+@pytest.mark.by_default("")
+@pytest.mark.parametrize(("options", "arguments"), [("", ()), (", start=False", ()), ("", ("-p", "no:comet_ml_flyte"))])
+def test_a_test_and_its_child_without_pytest_s_environment_send_nothing_either(
+    project: Project, options: str, arguments: tuple[str, ...]
+) -> None:
+    project.has_logged_in_to("https://comet.invalid")
+    project.has(WITHOUT_ENVIRONMENT, options)
+    printed = project.tested("-rP", "--log-level=INFO", *arguments)
+    assert printed.count("set COMET_API_KEY in the environment") == 2
     assert project.files() == {"train.py", "test_train.py"}
 
 

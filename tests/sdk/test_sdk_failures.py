@@ -106,6 +106,13 @@ def test_at_the_start(comet: CometServer, in_pod: InPod, mocker: MockerFixture, 
 @every_error
 @pytest.mark.parametrize("raises", [False, True], ids=["returns", "raises"])
 @pytest.mark.parametrize("name", AT_THE_END)
+@pytest.mark.by_default(
+    "comet_ml.CometExperiment.log_others-raises-a bug",
+    "comet_ml.CometExperiment.end-raises-a bug",
+    "comet_ml.APIExperiment-returns-a bug",
+    "comet_ml.streamer.online.OnlineStreamer.wait_for_finish-raises-a bug",
+    "comet_ml.streamer.offline.OfflineStreamer.abort_and_wait-returns-a bug",
+)
 def test_at_the_end(
     comet: CometServer, in_pod: InPod, mocker: MockerFixture, name: str, raises: bool, error: Any
 ) -> None:

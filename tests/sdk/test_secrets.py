@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import http.client
 import logging
 import os
 import traceback
@@ -159,3 +160,16 @@ def test_a_refused_workspace_is_one_request_more_and_no_body(comet: CometServer,
     with in_pod(), pytest.raises(WorkspaceAccessError):
         tracked(comet, lambda: pytest.fail("the body ran"))()
     assert len([request for request in asked if request.path.endswith("add/run")]) == 1
+
+
+def test_a_connection_that_is_told_to_print_what_it_sends_prints_no_key(
+    laptop: CometServer, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
+
+    def body() -> None:
+        comet_ml.get_running_experiment().log_metric("m", 1)
+
+    tracked(laptop, body)()
+    assert laptop.only_experiment.metrics["m"]
+    assert CANARY not in "".join(capfd.readouterr())

@@ -11,9 +11,11 @@ import comet_ml
 import pytest
 from flytekitplugins.comet_ml import ServerUnavailableError, comet_ml_login
 from flytekitplugins.comet_ml.archives.archive import read_archive
+from pytest_mock import MockerFixture
 
 from tests.support.comet_http import Answer, Request
 from tests.support.comet_server import CometServer
+from tests.support.held import hold_before_its_batch
 
 SECRET = "unused, since the run is local"
 
@@ -30,6 +32,23 @@ def archived(work: Path, name: str, key: str = "") -> int:
 
 def refuse_metrics(request: Request) -> Answer | None:
     return (500, {}) if request.path.endswith("/metric") and request.method == "POST" else None
+
+
+@pytest.mark.newest
+def test_a_message_on_its_way_to_a_batch_when_the_task_ends_is_waited_for(
+    laptop: CometServer, mocker: MockerFixture
+) -> None:
+    @track()
+    def body() -> None:
+        experiment = comet_ml.get_running_experiment()
+        experiment.flush()
+        is_held = hold_before_its_batch(mocker, experiment, "_flush_batches")
+        experiment.log_metric("loss", 1)
+        assert is_held.wait(60)
+
+    body()
+    assert "loss" in laptop.only_experiment.metrics
+    assert not Path(".cometml-runs").exists()
 
 
 def test_what_the_server_refuses_is_in_an_archive(laptop: CometServer, tmp_path: Path) -> None:
@@ -78,7 +97,8 @@ def test_an_end_that_hangs_is_cut_and_leaves_an_archive(laptop: CometServer, tmp
 
     begun = time.monotonic()
     body()
-    assert time.monotonic() - begun < 10
+    # The SDK alone waits for minutes.
+    assert time.monotonic() - begun < 60
     assert archived(tmp_path / "work", "loss") == 20
 
 
@@ -100,7 +120,7 @@ def test_a_body_that_opens_another_experiment_does_not_wait_for_a_server_that_ha
         waited.append(time.monotonic() - begun)
 
     body()
-    assert waited[0] < 10
+    assert waited[0] < 60
     assert archived(tmp_path / "work", "loss") == 1
 
 
@@ -149,7 +169,8 @@ def test_a_refused_connection_costs_little_time_and_one_warning(
 
     begun = time.monotonic()
     body()
-    assert time.monotonic() - begun < 6
+    # The SDK alone takes 40 seconds, on a quiet machine.
+    assert time.monotonic() - begun < 30
     (warning,) = [r.getMessage() for r in caplog.records if r.name == "flytekitplugins.comet_ml" and r.levelno >= 30]
     assert laptop.url in warning
     assert "upload" in warning

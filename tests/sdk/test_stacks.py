@@ -38,8 +38,8 @@ from tests.support.stacks import (
     vscode,
     wandb_init,
     wandb_ran,
-    warnings_in,
 )
+from tests.support.told import warnings_in
 from tests.support.tracked import SECRET
 
 # flytekit 1.12 has vscode in a plugin of its own.
@@ -89,6 +89,9 @@ def _wandb_run() -> Any:
 
 @in_this_process
 @by_order
+@pytest.mark.by_default(
+    "partner over ours-vscode", "ours over the partner-wandb_init", "ours over @task-functools.wraps"
+)
 def test_both_decorators_act_in_a_local_run(
     laptop: CometServer, tmp_path: Path, body: Any, in_body: dict[str, Any], partner: Partner, stack: Any
 ) -> None:
@@ -104,6 +107,9 @@ def test_both_decorators_act_in_a_local_run(
 
 @by_partner
 @by_order
+@pytest.mark.by_default(
+    "partner over ours-vscode", "ours over the partner-wandb_init", "ours over @task-functools.wraps"
+)
 def test_neither_acts_while_a_workflow_compiles(
     laptop: CometServer, tmp_path: Path, body: Any, in_body: dict[str, Any], partner: Partner, stack: Any
 ) -> None:
@@ -125,6 +131,9 @@ def test_neither_acts_while_a_workflow_compiles(
 
 @by_partner
 @by_order
+@pytest.mark.by_default(
+    "partner over ours-memray_profiling", "ours over the partner-functools.wraps", "ours over @task-wandb_init"
+)
 def test_the_template_has_the_config_of_both_and_lists_both_links(body: Any, partner: Partner, stack: Any) -> None:
     train = stack(partner.decorator(), track, body)
     link_types = {COMET, partner.link_type} - {""}
@@ -138,6 +147,9 @@ def test_the_template_has_the_config_of_both_and_lists_both_links(body: Any, par
 
 @by_partner
 @by_order
+@pytest.mark.by_default(
+    "partner over ours-wandb_init", "ours over the partner-memray_profiling", "ours over @task-functools.wraps"
+)
 def test_one_warning_says_whose_link_will_be_wrong_if_any(
     body: Any, caplog: pytest.LogCaptureFixture, partner: Partner, stack: Any
 ) -> None:
@@ -170,6 +182,7 @@ THREE: dict[str, Callable[[Any], Any]] = {
 
 
 @pytest.mark.parametrize("stack", THREE.values(), ids=THREE.keys())
+@pytest.mark.by_default("ours between")
 def test_three_links_are_listed_and_three_decorators_act(
     laptop: CometServer, tmp_path: Path, body: Any, in_body: dict[str, Any], stack: Any
 ) -> None:
@@ -186,6 +199,7 @@ def test_three_links_are_listed_and_three_decorators_act(
 
 
 @by_order
+@pytest.mark.by_default("partner over ours")
 def test_in_a_pod_each_tracker_reads_its_own_secret(
     comet: CometServer, in_pod: InPod, body: Any, in_body: dict[str, Any], monkeypatch: pytest.MonkeyPatch, stack: Any
 ) -> None:
@@ -205,6 +219,7 @@ def test_in_a_pod_each_tracker_reads_its_own_secret(
 
 
 @by_order
+@pytest.mark.by_default("ours over the partner")
 def test_in_a_pod_each_tracker_reads_its_own_flyte_secret(
     comet: CometServer, in_pod: InPod, body: Any, in_body: dict[str, Any], monkeypatch: pytest.MonkeyPatch, stack: Any
 ) -> None:

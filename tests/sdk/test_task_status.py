@@ -12,6 +12,9 @@ from tests.support.canary import CANARY
 from tests.support.comet_http import Request
 from tests.support.comet_server import CometServer
 from tests.support.local_task import pipeline, track
+from tests.support.pod_environment import InPod
+from tests.support.told import PLUGIN, told_in
+from tests.support.tracked import tracked
 
 
 class OwnError(Exception):
@@ -115,3 +118,29 @@ def test_an_error_that_cannot_be_put_into_words_does_not_keep_the_experiment_ope
         body()
     assert laptop.only_experiment.states[-1] == "crashed"
     assert laptop.only_experiment.others["flyte_error_message"] == "(no message: its __str__ raised RuntimeError)"
+
+
+def test_the_error_of_a_decorated_function_in_a_task_is_not_the_task_s(comet: CometServer, in_pod: InPod) -> None:
+    def part(rate: float) -> None:
+        raise ValueError("no luck")
+
+    def train(epochs: int) -> None:
+        with pytest.raises(ValueError, match="no luck"):
+            tracked(comet, part)(0.1)
+
+    with in_pod():
+        tracked(comet, train)(3)
+    experiment = comet.only_experiment
+    assert "crashed" not in experiment.states
+    assert "flyte_status" not in experiment.others
+    assert (experiment.parameters["epochs"], experiment.parameters["part/rate"]) == (3, 0.1)
+
+
+def test_a_decorated_function_in_a_task_does_not_say_again_where_the_experiment_is(
+    comet: CometServer, in_pod: InPod, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", PLUGIN)
+    with in_pod():
+        inner = tracked(comet)
+        tracked(comet, lambda: inner())()
+    assert len([text for text in told_in(caplog) if comet.only_experiment.key in text]) == 1

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import concurrent.futures.thread
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import comet_ml
 import pytest
 from flytekitplugins.comet_ml.archives.archive import read_archive
+from pytest_mock import MockerFixture
 
 from tests.support.comet_server import CometServer
 from tests.support.pod_environment import InPod
@@ -114,3 +117,23 @@ def test_the_start_does_not_wait_for_the_services_of_clouds(
     with in_pod():
         track(host=comet.url)(body)()
     assert not comet.only_experiment.alive
+
+
+@pytest.mark.newest
+def test_no_upload_worker_keeps_the_process_alive_however_slow_it_is_when_they_are_made(
+    laptop: CometServer, mocker: MockerFixture
+) -> None:
+    # The SDK has each worker sleep for a moment, so that another one is made. On a busy machine they wake too early.
+    mocker.patch("comet_ml.thread_pool.time", SimpleNamespace(sleep=lambda seconds: None))
+    found: list[tuple[int, list[threading.Thread]]] = []
+
+    @track()
+    def body() -> None:
+        pool = comet_ml.get_running_experiment().streamer.online_streamer._file_upload_manager._executor
+        found.append((pool.max_workers, list(pool._executor._threads)))
+
+    body()
+    ((number, workers),) = found
+    assert len(workers) == number
+    assert all(worker.daemon for worker in workers)
+    assert not set(workers) & set(concurrent.futures.thread._threads_queues)

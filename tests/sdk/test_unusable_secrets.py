@@ -16,6 +16,7 @@ from tests.support.canary import CANARY, Canary
 from tests.support.comet_server import CometServer
 from tests.support.pod import Pod
 from tests.support.pod_environment import SECRET_VARIABLE, InPod
+from tests.support.told import warnings_in
 from tests.support.tracked import track, tracked
 
 UNUSABLE = {
@@ -72,7 +73,7 @@ def test_blanks_around_a_key_in_the_environment_are_left_out(
     tracked(comet)()
     assert [experiment.states[-1] for experiment in comet.experiments.values()] == ["ended"]
     assert os.environ["COMET_API_KEY"] == f" {CANARY}\n"
-    assert [record for record in caplog.records if record.levelname == "WARNING"] == []
+    assert warnings_in(caplog) == []
 
 
 def test_a_file_that_is_no_text_is_no_key(comet: CometServer, in_pod: InPod, tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ from tests.support.written_archives import metric, write
 OTHER_KEY = "fedcba9876543210fedcba9876543210"
 
 
+@pytest.mark.slow
 def test_an_archive_is_sent_to_an_experiment_of_its_own_key(sender: Sender, comet: CometServer, tmp_path: Path) -> None:
     archive = archived(tmp_path / "raw", log_everything)
     before = archive.read_bytes()
@@ -162,6 +163,7 @@ def test_an_archive_with_damaged_messages_is_sent_but_for_these_and_must_be_kept
     assert points_of(comet.only_experiment) == {(0, 1): 1, (1, 2): 1}
 
 
+@pytest.mark.slow
 def test_a_whole_copy_of_an_archive_that_lacked_a_file_brings_the_file(
     sender: Sender, comet: CometServer, tmp_path: Path
 ) -> None:
@@ -178,6 +180,7 @@ def test_a_whole_copy_of_an_archive_that_lacked_a_file_brings_the_file(
     assert upload.out[0].endswith("The archive can be deleted.")
 
 
+@pytest.mark.slow
 def test_an_archive_of_which_only_a_sample_is_sent_must_be_kept(
     sender: Sender, comet: CometServer, tmp_path: Path
 ) -> None:
@@ -189,6 +192,7 @@ def test_an_archive_of_which_only_a_sample_is_sent_must_be_kept(
     assert points_of(comet.only_experiment) == once(range(100))
 
 
+@pytest.mark.slow
 def test_a_setting_that_leaves_nothing_out_is_no_failure(sender: Sender, comet: CometServer, tmp_path: Path) -> None:
     archive = archived(tmp_path / "raw", losses(range(3)))
     assert sender.send(archive, COMET_OFFLINE_SAMPLING_SIZE="10").status == 0
@@ -205,6 +209,7 @@ def test_every_value_of_a_metric_is_sent_however_many_there_are(
 # Several archives, and where they belong
 
 
+@pytest.mark.slow
 def test_a_directory_stands_for_the_archives_in_it(sender: Sender, comet: CometServer, tmp_path: Path) -> None:
     raw = tmp_path / "raw"
     archived(raw, losses(range(3)))
@@ -217,6 +222,7 @@ def test_a_directory_stands_for_the_archives_in_it(sender: Sender, comet: CometS
     assert points_of(comet.experiments[OTHER_KEY]) == once(range(4))
 
 
+@pytest.mark.slow
 def test_the_archive_says_which_workspace_and_project_not_the_environment(
     sender: Sender, comet: CometServer, tmp_path: Path
 ) -> None:

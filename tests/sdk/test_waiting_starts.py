@@ -21,7 +21,7 @@ CALLS = 4
 @pytest.fixture
 def all_wait(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Is set when all calls have asked for their turn."""
-    event, asked, turn = threading.Event(), list[int](), session._starting
+    event, asked, turn = threading.Event(), list[int](), session.starting
 
     @contextmanager
     def counted() -> Iterator[None]:
@@ -31,7 +31,7 @@ def all_wait(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
         with turn():
             yield
 
-    monkeypatch.setattr(session, "_starting", counted)
+    monkeypatch.setattr(session, "starting", counted)
     return event
 
 

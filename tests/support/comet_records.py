@@ -56,7 +56,7 @@ class Experiment:
         others: Last value by name.
         name: Display name.
         alive: Whether it was last said to run.
-        states: Every state that was reported, in order: "alive", "ended", "crashed", "finished".
+        states: Every state that was reported, in order, once in a row: "alive", "ended", "crashed", "finished".
         tags: Its tags.
         points: Every metric value as it arrived, in order.
         assets: What was said of each asset, by its id, and under ``content`` its file.

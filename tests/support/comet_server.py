@@ -228,7 +228,10 @@ class CometServer:
         if experiment is None:
             return
         if path.endswith("/status-report/update"):
-            experiment.states.append("alive" if body.get("is_alive") else "ended")
+            state = "alive" if body.get("is_alive") else "ended"
+            # A slow run says several times that it is alive.
+            if experiment.states[-1:] != [state]:
+                experiment.states.append(state)
         elif path.endswith("/write/experiment/update-status"):
             experiment.states.append(
                 "crashed" if body.get("hasCrashed") else "alive" if body.get("isAlive") else "finished"

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -36,6 +38,10 @@ def script(
             from flytekitplugins.comet_ml.session.interrupt import uninterrupted
             from flytekitplugins.comet_ml.session.sigterm import before_termination, prepare
 
+            # Under nohup, or in the background of a script, they are ignored in whatever a process starts.
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
             def say(*words):
                 os.write(1, (" ".join(map(str, words)) + "\\n").encode())
 
@@ -63,3 +69,13 @@ def script(
         os.kill(target, number)
     output, _ = process.communicate(timeout=280)
     return process.returncode, output, time.monotonic() - begun
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """SIGINT is a KeyboardInterrupt while the block runs, as in a new process: flytekit's own handler exits."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

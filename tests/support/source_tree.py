@@ -26,12 +26,14 @@ def tree_of(file: Path) -> ast.Module:
 
 
 def imports_of(file: Path) -> Iterator[str]:
-    """Full names of the modules that a module imports, wherever and for whatever it does."""
+    """Full names of the modules that a module imports, wherever and for whatever it does, and by whatever function."""
     modules = _modules()
     package = module_of(file) if file.name == "__init__.py" else module_of(file).rpartition(".")[0]
     for node in ast.walk(tree_of(file)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.Call) and _called(node).endswith("import_module"):
+            yield from (str(each.value) for each in node.args if isinstance(each, ast.Constant))
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             yield str(node.module)
         elif isinstance(node, ast.ImportFrom):
@@ -53,21 +55,28 @@ def is_private(name: str) -> bool:
 
 
 def foreign_private_names(file: Path) -> set[str]:
-    """Private names that a module reads from objects, and that no module of ours defines."""
-    read = {node.attr for node in ast.walk(tree_of(file)) if isinstance(node, ast.Attribute)}
+    """Private names that a module reads from other objects than its own, and does not define itself."""
+    read = {
+        node.attr
+        for node in ast.walk(tree_of(file))
+        if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") not in ("self", "cls")
+    }
     texts = {
         node.value
         for node in ast.walk(tree_of(file))
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isidentifier()
     }
-    # Public, in spite of its name.
-    return {str(name) for name in read | texts if is_private(str(name))} - _ours() - {"_exit", "_fields", "_replace"}
+    # Public, in spite of their names; one is the beginning of names of environment variables.
+    return (
+        {str(name) for name in read | texts if is_private(str(name))}
+        - set(_defined(tree_of(file)))
+        - {"_", "_exit", "_fields", "_replace", "_FSEC_"}
+    )
 
 
-@functools.cache
-def _ours() -> set[str]:
-    """Names that our modules define."""
-    return {name for file in PACKAGE.rglob("*.py") for name in _defined(tree_of(file))}
+def _called(call: ast.Call) -> str:
+    """Dotted name of what is called, as far as it is one."""
+    return ast.unparse(call.func)
 
 
 def _defined(tree: ast.Module) -> Iterator[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import importlib
-import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -108,11 +107,3 @@ def config_of(entity: Any) -> dict[str, str]:
 def secrets_of(entity: Any) -> list[tuple[str | None, str | None]]:
     context = template_of(entity).security_context
     return [(secret.group, secret.key) for secret in (context.secrets or [])] if context else []
-
-
-def warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [
-        record.getMessage()
-        for record in caplog.records
-        if record.name == "flytekitplugins.comet_ml" and record.levelno >= logging.WARNING
-    ]

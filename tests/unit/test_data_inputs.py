@@ -28,6 +28,21 @@ from tests.support.inputs import data, report
             FlyteFile("https://me:pass@host/a.csv?X-Amz-Signature=abc#x"),
             {"address": "https://host/a.csv", "type": "FlyteFile"},
         ),
+        *(
+            (FlyteFile(address), {"address": shown, "type": "FlyteFile"})
+            for address, shown in [
+                ("abfs://box@account.dfs.core.windows.net/a", "abfs://box@account.dfs.core.windows.net/a"),
+                ("abfss://box@account.dfs.core.windows.net/a?sig=x", "abfss://box@account.dfs.core.windows.net/a"),
+                ("wasbs://box@account.blob.core.windows.net/a", "wasbs://box@account.blob.core.windows.net/a"),
+                ("abfs://me:pass@account.dfs.core.windows.net/a", "abfs://account.dfs.core.windows.net/a"),
+                ("s3://AKIA:pass@bucket/a", "s3://bucket/a"),
+                ("hdfs://me@name-node/a", "hdfs://name-node/a"),
+                ("https://host:8443/a;jsessionid=abc/b", "https://host:8443/a/b"),
+                ("https://me:pa/ss@host/a", "***"),
+                ("https://hooks.slack.com/services/T0/B0/abc", "***"),
+                ("https://host/hf_AbCdEfGhIjKlMnOpQrSt1234/a", "***"),
+            ]
+        ),
     ],
     ids=str,
 )
@@ -89,5 +104,11 @@ def test_an_array_is_data_with_shape_and_type() -> None:
 def test_much_data_is_short_and_whole_in_the_asset() -> None:
     np = pytest.importorskip("numpy")
     found = report(arrays=[np.zeros((8, 8)) for _ in range(200)])
-    assert len(found.data or "") <= 4000
+    assert len(json.loads(found.data or "")) > 10
+    assert len(found.data or "") <= 1000
     assert len(json.loads(found.asset or "")["arrays"]) == 200
+
+
+def test_one_long_address_does_not_keep_the_others_out() -> None:
+    files = [FlyteFile("s3://b/" + "x" * 2000), FlyteFile("s3://b/a")]
+    assert data(a=files) == {"a.1": {"address": "s3://b/a", "type": "FlyteFile"}}

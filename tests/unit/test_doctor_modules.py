@@ -47,6 +47,16 @@ def test_of_a_package_a_module_that_cannot_be_imported_is_a_problem_beside_the_o
     assert result.exit_code == 1
 
 
+def test_of_a_module_that_fails_half_way_only_the_failure_is_told() -> None:
+    Path("src").mkdir()
+    Path("src/half.py").write_text(HEADER + PLAIN + "1 / 0\n")
+    Path("src/training.py").write_text(HEADER + PLAIN)
+    result = doctor("src")
+    assert "The module 'half' cannot be imported" in result.output
+    assert "half.train" not in result.output
+    assert "1 task, 1 problem." in result.output
+
+
 def test_of_a_directory_the_files_with_tasks_are_checked_and_no_script_is_run() -> None:
     for place in ("src/my_project", "src/.hidden", "src/env/lib"):
         Path(place).mkdir(parents=True)

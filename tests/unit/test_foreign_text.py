@@ -109,5 +109,5 @@ def test_a_deep_recursion_is_told_by_its_last_frames() -> None:
         deeper(0)
     text = described(caught.value).traceback
     assert "frames more" in text
-    assert text.endswith("RecursionError: maximum recursion depth exceeded\n") or "RecursionError" in text
+    assert "RecursionError: maximum recursion depth exceeded" in text
     assert len(text) < 10_000

@@ -142,6 +142,12 @@ def test_scalars_of_numpy_are_scalars() -> None:
     assert parameters(a=np.array([64, 32]), b=np.dtype("float32")) == {"a": "[64, 32]", "b": "float32"}
 
 
+def test_long_numbers_of_numpy_are_scalars() -> None:
+    np = pytest.importorskip("numpy")
+    values = {"a": np.longdouble(1.5), "b": np.clongdouble(1 + 2j), "c": np.array([1.5], np.longdouble)}
+    assert parameters(**values) == {"a": 1.5, "b": "(1+2j)", "c": "[1.5]"}
+
+
 def test_scalars_of_torch_are_scalars() -> None:
     torch = pytest.importorskip("torch")
     values = {"a": torch.tensor(0.5, requires_grad=True), "b": torch.bfloat16, "c": torch.device("cpu")}
@@ -180,6 +186,11 @@ def test_numbers_are_metrics_and_other_scalars_are_others() -> None:
     found = output_report({"o0": 0.5, "o1": 3, "o2": True, "o3": "good", "o4": None, "o5": float("nan")}, True, ())
     assert {name: str(value) for name, value in found.metrics.items()} == {"o0": "0.5", "o1": "3", "o5": "nan"}
     assert found.others == {"o2": "True", "o3": "good"}
+
+
+def test_an_output_without_a_value_is_said_to_be_left_out() -> None:
+    assert output_report({"o0": None}, ["o0"], ()).left_out == ["o0"]
+    assert output_report({"o0": None, "o1": 1}, True, ()).left_out == ["o0"]
 
 
 def test_scalars_in_an_output_have_dotted_names_and_lists_are_no_output_to_log() -> None:

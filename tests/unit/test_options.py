@@ -50,7 +50,9 @@ def test_none_is_no_text(option: str) -> None:
 
 @pytest.mark.parametrize("secret", ["the-api-key-itself", None, 3, str])
 def test_a_secret_is_a_secret_or_a_callable_and_its_value_is_not_repeated(secret: Any) -> None:
-    with pytest.raises(InvalidOptionError, match=r"`secret` must be a flytekit.Secret or a callable") as refused:
+    with pytest.raises(
+        InvalidOptionError, match=r"must be a flytekit.Secret \(in Flyte 2, a flyte.Secret\) or a callable"
+    ) as refused:
         comet_ml_login(**{**GOOD, "secret": secret})
     assert "the-api-key-itself" not in str(refused.value)
 
@@ -198,3 +200,32 @@ def test_all_errors_have_one_base_class() -> None:
 def test_a_grace_period_that_is_no_number_of_seconds_is_refused(seconds: Any) -> None:
     with pytest.raises(InvalidOptionError, match="`grace_period` must be a number of seconds greater than 0"):
         comet_ml_login(project_name="p", workspace="w", secret=lambda: "k", grace_period=seconds)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https:my-team",
+        "www.comet.com",
+        "comet.com",
+        "comet.com/my-team/digits",
+        "comet.example.com",
+        "comet.example.com/my-team/digits",
+        "example.com/my-team/digits",
+        "localhost:5000/my-team/digits",
+        "10.0.0.5/my-team",
+        "10.0.0.5:8080",
+        "//comet.com/my-team",
+    ],
+)
+@pytest.mark.parametrize("option", ["project_name", "workspace"])
+def test_an_address_without_a_scheme_is_no_name(option: str, address: str) -> None:
+    with pytest.raises(InvalidOptionError, match=f"`{option}` must be a name, not the address '{address}"):
+        comet_ml_login(**{**GOOD, option: address})
+
+
+@pytest.mark.parametrize(
+    "name", ["digits", "my digits", "digits.v2", "digits/v2", "v1.2/digits", "comet", "10.5", "a.b.c"]
+)
+def test_a_name_with_dots_and_slashes_is_a_project(name: str) -> None:
+    comet_ml_login(**{**GOOD, "project_name": name})

@@ -94,6 +94,11 @@ def test_a_key_is_masked_however_it_is_spelled(spell: Callable[[str], str], key:
     assert key.partition("*")[0] not in told
 
 
+@pytest.mark.parametrize("key", ["x", "abc", "x*eyJiYXNlVXJsIjogImh0dHA6Ly9oIn0="])
+def test_what_is_too_short_for_a_key_is_in_too_many_words_to_be_masked(key: str) -> None:
+    assert masked("the experiment of abc began", spellings(key)) == "the experiment of abc began"
+
+
 # Handlers and loggers
 
 

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cloudpickle
@@ -118,6 +119,18 @@ def test_a_secret_that_is_requested_is_not_requested_twice() -> None:
 
 def test_a_callable_asks_for_no_secret() -> None:
     assert secrets_of(with_callable) == []
+
+
+def test_a_secret_of_flyte_2_is_requested_by_its_group_and_key() -> None:
+    kind = type("Secret", (SimpleNamespace,), {"__module__": "flyte._secret"})
+    secret = kind(group="comet-ml", key="comet-ml-api-key", as_env_var="COMET_API_KEY")
+
+    @task
+    @comet_ml_login(project_name="digits", workspace="my team", secret=secret)
+    def test_both(epochs: int) -> int:
+        return epochs
+
+    assert secrets_of(test_both) == [("comet-ml", "comet-ml-api-key")]
 
 
 @pytest.mark.parametrize("order", ["below", "above"])

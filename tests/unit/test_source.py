@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,17 @@ def test_a_package_without_init_files_is_told_by_the_module_s_name(package: Path
 
 def test_a_package_is_told_by_its_init_files_where_the_module_is_main(package: Path) -> None:
     assert "my_pkg/model.py" in names(package, "__main__")
+
+
+def test_a_package_without_init_files_is_told_by_the_name_that_python_m_was_given(package: Path) -> None:
+    for file in package.rglob("__init__.py"):
+        file.unlink()
+    (package / "train" / "task.py").write_text(
+        "from flytekitplugins.comet_ml.source import package_files\nprint(*package_files(__file__, __name__))\n"
+    )
+    command = [sys.executable, "-m", "my_pkg.train.task"]
+    done = subprocess.run(command, cwd=package.parent, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["my_pkg/model.py"]
 
 
 def test_a_script_is_in_no_package(tmp_path: Path) -> None:
@@ -88,6 +100,21 @@ def test_nothing_that_git_ignores_is_logged(package: Path) -> None:
         "my_pkg/model.py",
         "my_pkg/local_kept.py",
         "my_pkg/scratch.py",
+    }
+
+
+def test_what_git_tracks_it_does_not_ignore(package: Path) -> None:
+    project = package.parent
+    (package / "generated").mkdir()
+    (package / "generated" / "tracked.py").write_text("x = 1\n")
+    subprocess.run(["git", "init", "-q", str(project)], check=True)
+    subprocess.run(["git", "-C", str(project), "add", "-A"], check=True)
+    (project / ".gitignore").write_text("model.py\ngenerated/\nother.py\n")
+    for name in ("other.py", "generated/untracked.py"):
+        (package / name).write_text("x = 1\n")
+    assert {name for name in names(package) if "__init__" not in name} == {
+        "my_pkg/model.py",
+        "my_pkg/generated/tracked.py",
     }
 
 

@@ -7,6 +7,7 @@ SDK puts its archives. `TMPDIR` is the last one, if neither can be written to or
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import tempfile
@@ -55,6 +56,17 @@ class OwnDirectory:
             except OSError as error:
                 logger.debug("There are no locks in %s, so that nobody removes what is left there: %s", path, error)
 
+    def save(self, archive: str) -> str:
+        """Move an archive from a directory in this one, which goes, to where it stays; return its new path.
+
+        Args:
+            archive: Its path; one that is elsewhere stays there.
+        """
+        path = Path(archive)
+        if self.path not in path.parents[1:]:
+            return archive
+        return str(shutil.move(archive, str(self.path / path.name)))
+
     def close(self, *, keep: bool) -> None:
         """Remove it.
 
@@ -62,8 +74,12 @@ class OwnDirectory:
             keep: Leave the files in it, such as an archive that could not be stored. Only its directories go.
         """
         if self._lock is not None:
-            self._lock.close()
-            (self.path / _LOCK).unlink(missing_ok=True)
+            try:
+                self._lock.close()
+                (self.path / _LOCK).unlink(missing_ok=True)
+            except OSError as error:
+                # The body has closed all files, or has become another user.
+                logger.debug("The lock of %s could not be removed: %s", self.path, error)
         if not keep:
             shutil.rmtree(self.path, ignore_errors=True)
         elif self.path.is_dir():
@@ -134,8 +150,9 @@ def _places() -> Iterator[Path]:
     yield temporary
 
 
+@functools.cache
 def _remove_what_was_left(place: Path) -> None:
-    """Remove what processes that were killed have left here."""
+    """Remove what processes that were killed have left here; each process looks once."""
     if fcntl is None:
         return
     for lock in place.glob(f"{_PREFIX}*/{_LOCK}"):

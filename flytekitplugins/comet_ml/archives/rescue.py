@@ -14,10 +14,11 @@ from ..sdk import upload as sdk_offline
 from ..sdk.protocols import Experiment
 from .archive import EXPERIMENT, MESSAGES
 
+_SECONDS_TO_WRITE = 2.0
+"""How long the SDK has to write what it has been given."""
 
-def rescue(
-    experiment: Experiment, directory: Path, earlier: Path | None = None, *, patience: float = 2.0
-) -> Path | None:
+
+def rescue(experiment: Experiment, directory: Path, earlier: Path | None = None) -> Path | None:
     """Write an archive of everything that was logged to an experiment, from what the SDK keeps in temporary files.
 
     The SDK writes its archive in `end()`, after it has waited for the server. If that hangs, or the disk for the
@@ -29,7 +30,6 @@ def rescue(
             this may be in no archive.
         directory: Where to write the archive: a directory that exists.
         earlier: An archive of it that this one is to replace.
-        patience: How many seconds the SDK has to write what it has been given.
 
     Returns:
         The archive. None if there is nothing to write, because the SDK has ended the experiment after all, because
@@ -38,7 +38,7 @@ def rescue(
     Raises:
         OSError: If the archive cannot be written.
     """
-    written = sdk_offline.written(experiment, patience=patience)
+    written = sdk_offline.written(experiment, patience=_SECONDS_TO_WRITE)
     if written is None or not (written.directory / MESSAGES).is_file():
         return None
     key = str(experiment.get_key())

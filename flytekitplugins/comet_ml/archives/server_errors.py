@@ -7,10 +7,11 @@ from contextlib import contextmanager
 
 from ..errors import APIKeyRejectedError, ArchiveError, UploadError
 from ..foreign_text import printable
-from ..link import CometLink
+from ..names import COMET_SERVICE
 from ..sdk import refusals
 from ..sdk.comet_sdk import CometSDK
 from ..sdk.redaction import masked, spellings
+from ..sdk.server_address import server_address
 from .archive import Archive
 
 _REASON_LENGTH = 300
@@ -24,8 +25,8 @@ def server_in_force(sdk: CometSDK, api_key: object = None) -> str:
         api_key: The API key; None for the one in the SDK's settings.
     """
     key = sdk.setting("comet.api_key") if api_key is None else api_key
-    server = sdk.setting("comet.url_override") or sdk.embedded_server(key) or CometLink.host
-    return str(server).removesuffix("/").removesuffix("/clientlib")
+    server = sdk.setting("comet.url_override") or sdk.embedded_server(key) or COMET_SERVICE
+    return server_address(server)
 
 
 class ServerErrors:

@@ -85,13 +85,12 @@ class OfflineArchives:
     Attributes:
         kept: Where they are in the end: addresses of what was stored, and paths of what could not be.
         host: Address of the Comet service that they belong to; None if it need not be named.
-        announces: Whether to say where an archive stays, if it is not stored elsewhere. False if that was said.
     """
 
     def __init__(self, store: Store | None) -> None:
         self.kept: list[str] = []
         self.host: str | None = None
-        self.announces = True
+        self._announces = True
         self._store = store
         self._own: OwnDirectory | None = None
         self._directory: str | None = None
@@ -105,6 +104,15 @@ class OfflineArchives:
         """Make the session's own directory, where the SDK is to keep what it has not sent; None where there is none."""
         self._own = make()
         return str(self._own.path) if self._own is not None else None
+
+    def belong_to(self, host: str | None, *, announced: bool) -> None:
+        """Note where they belong.
+
+        Args:
+            host: Address of the Comet service; None if it need not be named.
+            announced: Whether the log has already where they stay, if they are not stored elsewhere.
+        """
+        self.host, self._announces = host, not announced
 
     def settings(self) -> dict[str, str | None]:
         """The settings that make the SDK write its archives there, too, in a pod."""
@@ -176,9 +184,11 @@ class OfflineArchives:
                 os.remove(path)
             return path
         if self._store is None:
-            if self.announces and path not in self.kept:
-                logger.info("Comet archive: %s; send it to Comet with: %s", path, local_upload_command(path, self.host))
-            return path
+            # The SDK writes it in our directory, if it cannot where it was to.
+            here = self._own.save(path) if self._own is not None else path
+            if (self._announces or here != path) and here not in self.kept:
+                logger.info("Comet archive: %s; send it to Comet with: %s", here, local_upload_command(here, self.host))
+            return here
         try:
             address = self._store(path)
         except Exception as error:

@@ -14,20 +14,13 @@ from ..errors import APIKeyError, APIKeyRejectedError, ArchiveError, UploadError
 from ..names import FLYTE_ARCHIVE_PREFIX, FLYTE_STATUS, CometState, mark_of, marked
 from ..sdk import upload as sdk_offline
 from ..sdk.comet_sdk import CometSDK
+from ..sdk.patience import SHORT_TIMEOUTS
 from .already_sent import Delivered, names_on_server, points_of, undelivered
 from .archive import Archive, Message, ResumeStrategy, name_of_metric
 from .copies import SAMPLE_SIZE, Copies, settings_in_force
 from .run_order import Standing, names_that_stay, of_one_node, others_failed, standing, state_after
 from .sent_artifacts import SentArtifacts
 from .server_errors import ServerErrors
-
-# The first request only asks whether the server is there and takes the key.
-_LITTLE_PATIENCE = {
-    "COMET_TIMEOUT_HTTP": "3",
-    "COMET_TIMEOUT_API": "3",
-    "COMET_HTTP_SESSION_RETRY_TOTAL": "1",
-    "COMET_HTTP_SESSION_RETRY_BACKOFF_FACTOR": "1",
-}
 
 _FIRST_ANSWER_SECONDS, _ANSWER_SECONDS = 10.0, 60.0
 """By the clock, because timeouts are counted for each read, and a server can say when to ask again."""
@@ -73,7 +66,7 @@ class _Before:
     """What the server knows of an experiment before the upload. All is empty if there is no such experiment.
 
     Attributes:
-        stored: The experiment, as a `comet_ml.APIExperiment`.
+        stored: The experiment.
         state: Its state.
         others: Its Others.
     """
@@ -87,7 +80,7 @@ class Uploader:
     """Sends archives to the server that the SDK's settings name.
 
     Args:
-        sdk: The `comet_ml` module.
+        sdk: The SDK.
         directory: A directory for temporary files, which somebody else removes.
 
     Raises:
@@ -95,24 +88,21 @@ class Uploader:
         UploadError: If the server cannot be reached.
     """
 
-    def __init__(self, sdk: Any, directory: Path) -> None:
+    def __init__(self, sdk: CometSDK, directory: Path) -> None:
         self._sdk = sdk
-        api_key = CometSDK.of(sdk).setting("comet.api_key")
+        api_key = sdk.setting("comet.api_key")
         if not isinstance(api_key, str) or not api_key:
             raise APIKeyError(
                 "there is no Comet API key: set COMET_API_KEY, or run `comet login`, which saves it in ~/.comet.config."
             )
-        self._api_key = api_key
-        self._errors = ServerErrors(CometSDK.of(sdk), api_key)
-        self._copies = Copies(CometSDK.of(sdk), api_key, self._errors, directory)
+        self._errors = ServerErrors(sdk, api_key)
+        self._copies = Copies(sdk, api_key, self._errors, directory)
         with sdk_offline.hearing_of_losses(self._errors.secrets), self._errors.understood():
-            # To make a client asks the server, too.
-            with settings_in_force({n: value for n, value in _LITTLE_PATIENCE.items() if n not in os.environ}):
-                within(_FIRST_ANSWER_SECONDS, lambda: self._client().get_account_details())
-            self._api = within(_ANSWER_SECONDS, self._client)
-
-    def _client(self) -> Any:
-        return self._sdk.API(api_key=self._api_key, cache=False)
+            # The first request only asks whether the server is there and takes the key. To make a client is one, too.
+            with settings_in_force({n: value for n, value in SHORT_TIMEOUTS.items() if n not in os.environ}):
+                within(_FIRST_ANSWER_SECONDS, lambda: sdk.client(api_key).get_account_details())
+            self._api = within(_ANSWER_SECONDS, lambda: sdk.client(api_key))
+            sdk.bind(self._api)
 
     def send(self, archive: Archive) -> Sent:
         """Send an archive, unless it was sent before. What the server has of it is not sent again.
@@ -128,7 +118,7 @@ class Uploader:
         unknown = ", ".join(sorted(archive.types - known)) if known else ""
         if unknown:
             raise ArchiveError(
-                f"holds what comet-ml {self._sdk.__version__} cannot send ({unknown}): run `pip install --upgrade "
+                f"holds what comet-ml {self._sdk.version} cannot send ({unknown}): run `pip install --upgrade "
                 "comet-ml` and send it again."
             )
         mark = f"{FLYTE_ARCHIVE_PREFIX}{archive.digest[:16]}"
@@ -165,7 +155,7 @@ class Uploader:
 
     def _known(self, key: str) -> _Before:
         try:
-            stored = self._sdk.APIExperiment(previous_experiment=key, api=self._api)
+            stored = self._sdk.stored(key)
         except Exception as error:
             status = getattr(getattr(error, "response", None), "status_code", None)
             # Older servers answer 400.

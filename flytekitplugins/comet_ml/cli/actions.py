@@ -7,11 +7,12 @@ from types import ModuleType
 
 from ..decorated import ActionTask
 from ..flyte2.link import CometActionLink
-from ..flyte2.registration import Task, tracked_tasks
+from ..flyte2.registration import Task
 from ..flyte2.secret import flyte_secret
+from ..flyte2.tasks import place_of, tracked_tasks
 from ..options import FlyteSecret
 from ..shown import shown
-from .report import Report, examine
+from .report import Report, examine, examine_place
 
 
 def reports_of(modules: list[ModuleType]) -> list[Report]:
@@ -25,6 +26,9 @@ def reports_of(modules: list[ModuleType]) -> list[Report]:
 
 def _report(task: Task, action_task: ActionTask) -> Report:
     found = Report(task.name, action_task.options.link, [], generation="flyte2")
+    place = place_of(task)
+    if place is not None:
+        examine_place(found, place.module, place.name, place.value, right=place.right)
     examine(found, action_task.options, _secret(action_task.options.secret), ("link", _links(task)))
     if not task.report:
         found.notes.append("report=False: the action has no report, and so none with a tab of Comet.")

@@ -5,17 +5,17 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from flytekit import Secret
 from flytekit.configuration import ImageConfig, SerializationSettings
 from flytekit.core.python_auto_container import DefaultTaskResolver
 
+from ..errors import InvalidOptionError
 from ..flyte1.registration import TemplateConfig
 from ..flyte1.tasks import Task
 from ..flyte1.workflow_nodes import NodeOfTask
 from ..link import CometLink
 from ..log import logger
 from ..shown import shown
-from .report import Report, direct, examine
+from .report import Report, direct, examine, examine_place
 
 _OWN_SECTIONS = ("ray", "dask", "spark")
 
@@ -32,7 +32,7 @@ def report(task: Task, template: TemplateConfig, nodes: list[NodeOfTask]) -> Rep
     found = Report(task.name, link, nodes)
     _examine_template(found, task, template)
     _examine_place(found, task)
-    examine(found, options, _secret(options.secret), ("link", _link(link)), ("nodes", _nodes(nodes, link)))
+    examine(found, options, _secret(template), ("link", _link(link)), ("nodes", _nodes(nodes, link)))
     if link.experiment_key is None and link.scope == "execution":
         found.notes.append("Child launch plans are executions of their own, and so have experiments of their own.")
     if task.task_type in _OWN_SECTIONS:
@@ -43,8 +43,13 @@ def report(task: Task, template: TemplateConfig, nodes: list[NodeOfTask]) -> Rep
     return found
 
 
-def _secret(secret: object) -> str | None:
-    if not isinstance(secret, Secret):
+def _secret(template: TemplateConfig) -> str | None:
+    try:
+        secret = template.secret
+    except InvalidOptionError:
+        # It is among the problems of the template.
+        return "none that Flyte 1 has"
+    if secret is None:
         return None
     version = f", version {shown(secret.group_version)}" if secret.group_version else ""
     return f"group {shown(secret.group)}, key {shown(secret.key)}{version}; the decorator requests it"
@@ -121,13 +126,4 @@ def _examine_place(found: Report, task: Task) -> None:
     except Exception as error:
         found.problems.append(f"A pod cannot find it: {error}")
         return
-    if loaded is None:
-        found.problems.append(
-            f"It cannot run in a pod: {name!r} is no name of the module {module!r}, where the pod looks for it. A task "
-            "that stands only in a class body or in a function is not found. Write it at the top level of the module."
-        )
-    elif loaded is not task:
-        found.problems.append(
-            f"It cannot run in a pod: the pod looks for the name {name!r} in the module {module!r}, and finds "
-            "something else. Give that name to this task alone."
-        )
+    examine_place(found, module, name, loaded, right=loaded is task)

@@ -72,9 +72,7 @@ def web_page(context: click.Context, parameter: click.Parameter, value: str | No
     """Refuse what is no address of a page that can be given a fragment."""
     problem = None if value is None else problem_of_page(value)
     if value is not None and problem is not None:
-        # It could have a password in it.
-        given = "the address" if "@" in value else repr(value)
-        raise click.BadParameter(f"{given} {problem}.")
+        raise click.BadParameter(f"{problem}.")
     return value
 
 

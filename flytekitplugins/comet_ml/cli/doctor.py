@@ -94,8 +94,10 @@ def _examine(found: _Examination, wanted: str) -> None:
     """Import the target, and look at its tasks, or at one of them."""
     loaded = modules.load(found.target)
     reports, functions = _tasks_and_functions(loaded.modules)
+    # Flyte knows the tasks before the line that fails, and nothing about them can be told.
+    reports = [each for each in reports if each.name.rpartition(".")[0] not in loaded.failures]
     if not wanted:
-        found.reports, found.functions, found.failures = reports, functions, loaded.failures
+        found.reports, found.functions, found.failures = reports, functions, [*loaded.failures.values()]
         return
     found.reports = [each for each in reports if each.name == wanted or each.name.endswith(f".{wanted}")]
     if not found.reports:
@@ -118,7 +120,7 @@ def _tasks_and_functions(loaded: list[ModuleType]) -> tuple[list[Report], list[s
         reports += [report(task, template, nodes.of(task)) for task, template in tasks.tracked_tasks()]
         functions += tasks.decorated_functions(loaded)
     if sys.modules.get("flyte") is not None:
-        from ..flyte2.registration import decorated_functions
+        from ..flyte2.tasks import decorated_functions
         from .actions import reports_of
 
         reports += reports_of(loaded)

@@ -27,11 +27,11 @@ class Loaded:
 
     Attributes:
         modules: The modules.
-        failures: For each module that could not be imported: where the error is, and what it says.
+        failures: For each module that could not be imported, by its name: where the error is, and what it says.
     """
 
     modules: list[ModuleType] = field(default_factory=list)
-    failures: list[str] = field(default_factory=list)
+    failures: dict[str, str] = field(default_factory=dict)
 
 
 def load(target: str) -> Loaded:
@@ -110,7 +110,7 @@ def _load_all(names: Iterable[str]) -> Loaded:
         try:
             loaded.modules.append(_imported(name))
         except click.ClickException as error:
-            loaded.failures.append(error.message)
+            loaded.failures[name] = error.message
     return loaded
 
 

@@ -53,7 +53,7 @@ class ArchivePlaces:
             path = local_path(uri)
             found = sorted(str(file) for file in path.glob("*.zip") if file.is_file()) if path.is_dir() else None
         else:
-            found = self._asked(scheme, uri, lambda: _listed(uri))
+            found = self._asked(scheme, lambda: _listed(uri))
         if found is None:
             if uri.endswith("/"):
                 raise ArchiveError("there is no such directory.")
@@ -99,7 +99,7 @@ class ArchivePlaces:
                     result = error
                 yield address, result
 
-    def _asked(self, scheme: str, uri: str, question: Callable[[], T]) -> T:
+    def _asked(self, scheme: str, question: Callable[[], T]) -> T:
         if scheme in self._silent:
             raise UploadError(self._silent[scheme])
         try:

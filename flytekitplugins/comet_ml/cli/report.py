@@ -15,8 +15,9 @@ from ..keys.experiment_key import (
     link_suffix,
 )
 from ..link import CometLink
+from ..names import COMET_SERVICE
 from ..options import Options
-from ..session.server import COMET_HOSTS, COMET_SERVICE
+from ..session.server import COMET_HOSTS
 from ..shown import name_of, shown
 from ..web_address import is_loopback
 
@@ -91,6 +92,28 @@ def examine(found: Report, options: Options, secret: str | None, *facts: tuple[s
     found.facts += [experiment, *facts, ("secret", [found.secret]), ("server", [found.server])]
     _examine_key(found, found.link)
     _examine_options(found, options)
+
+
+def examine_place(found: Report, module: str, name: str, value: object, *, right: bool) -> None:
+    """Say if a pod does not find a task: it imports a module, and looks for a name in it.
+
+    Args:
+        found: What is known of the task.
+        module: The module.
+        name: The name.
+        value: What stands there; None if nothing does.
+        right: Whether that is the task.
+    """
+    if value is None:
+        found.problems.append(
+            f"It cannot run in a pod: {name!r} is no name of the module {module!r}, where the pod looks for it. A task "
+            "that stands only in a class body or in a function is not found. Write it at the top level of the module."
+        )
+    elif not right:
+        found.problems.append(
+            f"It cannot run in a pod: the pod looks for the name {name!r} in the module {module!r}, and finds "
+            "something else. Give that name to this task alone."
+        )
 
 
 def _server(host: str, options: Mapping[str, object]) -> str:

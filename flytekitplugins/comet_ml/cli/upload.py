@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +14,8 @@ from ..archives.copies import settings_in_force
 from ..archives.upload import Sent, Uploader
 from ..errors import InvalidOptionError
 from ..foreign_text import printable
-from ..session.server import URL_OVERRIDE
+from ..sdk.comet_sdk import sdk_of_process
+from ..sdk.server_address import URL_OVERRIDE, api_address
 from ..web_address import web_address
 from .places import ArchivePlaces, reason_of, without_last_resort
 
@@ -41,7 +41,7 @@ def command(uris: tuple[str, ...], host: str | None) -> None:
       python -m flytekitplugins.comet_ml upload s3://my-bucket/data/i4/ahq8bl2jkbsf7wxd4mzn-n0-0/comet-ml
       python -m flytekitplugins.comet_ml upload --host https://comet.example.com .cometml-runs
     """  # noqa: D301 - click wants the character itself
-    server = {} if host is None else {URL_OVERRIDE: f"{_address(host)}/clientlib/"}
+    server = {} if host is None else {URL_OVERRIDE: api_address(_address(host))}
     with settings_in_force(server), without_last_resort(), _temporary_directory() as directory:
         complete = _send_all(uris, directory)
     if not complete:
@@ -60,7 +60,7 @@ def _address(host: str) -> str:
 def _send_all(uris: tuple[str, ...], directory: Path) -> bool:
     """Send everything, and say whether all of it has arrived."""
     try:
-        uploader = Uploader(importlib.import_module("comet_ml"), directory)
+        uploader = Uploader(sdk_of_process(), directory)
     except Exception as error:
         for uri in uris:
             _report_failure(uri, error)

@@ -1,1 +1,1 @@
-"""The Comet deck of a task: what it shows, how that is rendered, and its place in the Flyte console."""
+"""The Comet deck of a task: what it shows, and how that is rendered."""

@@ -62,7 +62,7 @@ class DeckContent:
         archive: Where the archive is, once that is known.
         host: Address of the Comet service that the archive is for; None if it need not be named.
         cause: Why it is written to an archive, if it should be sent.
-        error: By what the task failed.
+        error: What the task failed by.
         traceback: Where it failed, with line breaks.
         started: When it started, in seconds since the epoch.
         duration: How many seconds it took, once it has ended.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 from weakref import WeakSet
@@ -15,8 +14,8 @@ from flytekit.core.workflow import WorkflowBase
 from ..decorated import Function, FunctionCall, Surroundings
 from ..errors import UnsupportedFunctionError
 from ..front_end.decorate import TrackedCall, attributes_of, check_input_names, checked_function, is_function
-from ..inputs.arguments import check_no_secrets
-from ..options import Options, check_known_names
+from ..front_end.outputs import check_output_names
+from ..options import Options
 from .identity import is_local
 from .outputs import output_names
 from .registration import TemplateConfig, tracked_function
@@ -39,7 +38,8 @@ def decorated(options: Options, function: object, surroundings: Callable[[], Sur
 
     Raises:
         UnsupportedFunctionError: For what is neither.
-        InvalidOptionError: If `log_inputs` or `log_outputs` names what there is not, or a secret.
+        InvalidOptionError: If `log_inputs` or `log_outputs` names what there is not, or a secret; or if Flyte 1 has no
+            such secret as the task is to request.
     """
     if isinstance(function, WorkflowBase):
         raise _on_a_workflow(getattr(function, "__name__", None) or function.name)
@@ -69,9 +69,6 @@ class FlyteCall(TrackedCall):
         self._template = template
         super().__init__(function, surroundings)
 
-    def _in_pod(self) -> bool:
-        return "FLYTE_INTERNAL_EXECUTION_ID" in os.environ
-
     def _plan(self, around: Surroundings, call: FunctionCall) -> SessionPlan:
         from .plan import session_plan
 
@@ -94,11 +91,7 @@ def _decorated_function(
 ) -> Function:
     options = template.options
     check_input_names(options, function)
-    if not isinstance(options.log_outputs, bool):
-        known = output_names(function)
-        if known is not None:
-            check_known_names("log_outputs", options.log_outputs, known, function.__name__)
-        check_no_secrets("log_outputs", options.log_outputs, function)
+    check_output_names(options, function, output_names)
     tracked = tracked_function(function, FlyteCall(template, function, surroundings))
     vars(tracked).update(_attributes(template))
     return tracked

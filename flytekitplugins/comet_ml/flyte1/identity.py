@@ -108,8 +108,7 @@ class Identity(BaseIdentity):
             names.FLYTE_MAP_INDEX: self.map_index,
         }
 
-    def mark(self, scope: Scope) -> str | None:
-        """What tells this node from others in an experiment that they share (`BaseIdentity`)."""
+    def _node_mark(self, scope: Scope) -> str | None:
         return None if self.local or scope != "execution" else self.node_id or self.node or self.hostname
 
     def experiment_name(self, scope: Scope = "attempt") -> str:

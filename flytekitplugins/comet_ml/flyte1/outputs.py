@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
-import typing
-
 from flytekit.core.interface import extract_return_annotation
+from flytekit.core.promise import Promise, VoidPromise
 
 from ..decorated import Function
-from ..log import logger
+from ..front_end import outputs
 
 
 def output_names(function: Function) -> list[str] | None:
@@ -20,12 +18,7 @@ def output_names(function: Function) -> list[str] | None:
     Returns:
         None if its annotation cannot be read yet. flytekit says why when it makes a task of it.
     """
-    try:
-        hints = typing.get_type_hints(inspect.unwrap(function), include_extras=True)
-        return list(extract_return_annotation(hints.get("return")))
-    except Exception as problem:
-        logger.debug("The outputs of %s are not known: %s", getattr(function, "__name__", function), problem)
-        return None
+    return outputs.output_names(function, extract_return_annotation)
 
 
 def named_outputs(function: Function, returned: object) -> dict[str, object]:
@@ -36,12 +29,17 @@ def named_outputs(function: Function, returned: object) -> dict[str, object]:
         returned: What it returned.
 
     Returns:
-        Nothing where that does not fit its annotation: flytekit will say so better.
+        Nothing where that does not fit its annotation: flytekit will say so better. Nothing either of what other tasks
+        will return, or have returned.
     """
-    names = output_names(function) or []
-    named_tuple = list(getattr(type(returned), "_fields", ())) == names
-    if len(names) == 1 and not named_tuple:
-        return {names[0]: returned}
-    if isinstance(returned, tuple) and len(returned) == len(names):
-        return dict(zip(names, returned, strict=True))
-    return {}
+    named = outputs.by_name(output_names(function), returned)
+    return {name: value for name, value in named.items() if not _is_promised(value)}
+
+
+def _is_promised(value: object) -> bool:
+    """Whether a value is one of another task, which the body of @dynamic only passes on."""
+    if isinstance(value, (list, tuple)):
+        return any(_is_promised(item) for item in value)
+    if isinstance(value, dict):
+        return any(_is_promised(item) for item in value.values())
+    return isinstance(value, (Promise, VoidPromise))

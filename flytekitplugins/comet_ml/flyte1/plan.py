@@ -1,4 +1,4 @@
-"""A decorated call of Flyte 1: who is running, with what right, and what its session with Comet is to do."""
+"""A decorated call of Flyte 1: who is running, with which key, and what its session with Comet is to do."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from flytekit.core.context_manager import FlyteContext
 
 from ..decorated import FunctionCall
 from ..front_end.plan import FlyteSide, planned
+from ..pod_secrets import secrets_of_the_pod
 from ..session.plan import SessionPlan
 from .deck import deck_observer
 from .identity import identify
 from .outputs import named_outputs
 from .registration import TemplateConfig
-from .secret import read_api_key, secrets_of_the_pod
+from .secret import read_api_key
 from .storage import archive_store
 
 

@@ -27,6 +27,7 @@ from ..options import Options
 from ..pickled_secret import warn_of_a_key
 from ..tracked_function import Tracking, layers
 from ..tracked_function import tracked_function as tracked
+from .secret import flyte_secret
 from .tasks import Task, introduce_tasks, maps_over, request_secret
 
 
@@ -72,7 +73,6 @@ class TemplateConfig:
 
     Attributes:
         link: The link.
-        secret: The secret to request, if the decorator was given one.
         task: The task, once it is known.
         options: The decorator's options.
         from_another_process: Whether this is a copy in a process that was given the function, and not the task.
@@ -82,7 +82,6 @@ class TemplateConfig:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.link = options.link
-        self.secret = options.secret if isinstance(options.secret, Secret) else None
         self.task: Task | None = None
         self.from_another_process = False
         self.action_task = ActionTask(options)
@@ -93,6 +92,7 @@ class TemplateConfig:
 
         Raises:
             UnsupportedFunctionError: For a lambda, which a pod could not find by its name.
+            InvalidOptionError: If Flyte 1 has no such secret.
         """
         task = self.find_task()
         if task is None:
@@ -131,6 +131,16 @@ class TemplateConfig:
                 value,
             )
         return self.config()
+
+    @property
+    def secret(self) -> Secret | None:
+        """The secret to request; None where a callable gives the key.
+
+        Raises:
+            InvalidOptionError: If Flyte 1 has no such secret. A function is not refused for it when it is decorated: it
+                can become a task of Flyte 2, which has it.
+        """
+        return flyte_secret(self.options.secret)
 
     def config(self) -> dict[str, str]:
         """The config of the link, beside what other decorators of the task put into the template.

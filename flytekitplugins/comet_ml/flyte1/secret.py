@@ -8,24 +8,43 @@ from flytekit import Secret
 from flytekit.core.context_manager import SecretsManager
 from flytekit.exceptions.user import FlyteRecoverableException
 
-from ..credentials import checked_api_key, key_of_callable, secret_in_words, secret_values
-from ..errors import APIKeyError
-from ..options import FlyteSecret
-
-
-def secrets_of_the_pod(environ: Mapping[str, str]) -> frozenset[str]:
-    """The values of Flyte's secrets in the environment, Comet's and others: no input with one in it is logged.
-
-    Args:
-        environ: The environment of the process.
-    """
-    # A test may have put something else in its place.
-    variables = environ if isinstance(environ, Mapping) else {}
-    return secret_values(value for name, value in variables.items() if name.startswith("_FSEC_"))
+from ..credentials import checked_api_key, key_of_callable, secret_in_words
+from ..errors import APIKeyError, InvalidOptionError
+from ..options import FlyteSecret, is_flyte_secret
+from ..shown import shown
 
 
 class RecoverableAPIKeyError(APIKeyError, FlyteRecoverableException):  # type: ignore[misc]
     """No API key came out of a callable that asks for another attempt: Flyte makes one."""
+
+
+def flyte_secret(secret: FlyteSecret | Callable[[], str]) -> Secret | None:
+    """The secret to request from Flyte 1; None for a callable.
+
+    Args:
+        secret: The decorator's `secret`: `flytekit.Secret`, or `flyte.Secret` of Flyte 2, which becomes the request
+            that Flyte 2 makes of it.
+
+    Raises:
+        InvalidOptionError: If Flyte 1 has no such secret.
+    """
+    if isinstance(secret, Secret):
+        return secret
+    if not is_flyte_secret(secret):
+        return None
+    variable = getattr(secret, "as_env_var", None)
+    mount = Secret.MountType.ENV_VAR if variable else Secret.MountType.FILE
+    try:
+        requested = Secret(group=secret.group, key=secret.key, mount_requirement=mount)
+    except ValueError:
+        raise InvalidOptionError(
+            f"comet_ml_login: Flyte 1 cannot deliver the secret with key {shown(secret.key)}: it has no group, by "
+            f"which Flyte 1 finds secrets. Give it one: flyte.Secret(key={shown(secret.key)}, group='comet-ml')."
+        ) from None
+    # There since flytekit 1.14.
+    if hasattr(requested, "env_var"):
+        requested.env_var = variable
+    return requested
 
 
 def read_api_key(secret: FlyteSecret | Callable[[], str], secrets: SecretsManager, environ: Mapping[str, str]) -> str:
@@ -43,21 +62,21 @@ def read_api_key(secret: FlyteSecret | Callable[[], str], secrets: SecretsManage
         APIKeyError: If there is no key, or what there is can't be one. The message names the secret, never its value.
         RecoverableAPIKeyError: If a callable raised flytekit's `FlyteRecoverableException`.
     """
-    if isinstance(secret, Secret):
-        # There since flytekit 1.14.
-        variable: str | None = getattr(secret, "env_var", None)
-        name = secret_in_words(
-            "Secret", group=secret.group, key=secret.key, group_version=secret.group_version, env_var=variable
-        )
-        return checked_api_key(_flyte_secret(secret, variable, name, secrets, environ), name)
-    return key_of_callable(secret, _error_for)
+    requested = flyte_secret(secret)
+    if requested is None:
+        return key_of_callable(secret, _error_for)
+    variable: str | None = getattr(requested, "env_var", None)
+    name = secret_in_words(
+        "Secret", group=requested.group, key=requested.key, group_version=requested.group_version, env_var=variable
+    )
+    return checked_api_key(_delivered(requested, variable, name, secrets, environ), name)
 
 
 def _error_for(error: Exception) -> type[APIKeyError]:
     return RecoverableAPIKeyError if isinstance(error, FlyteRecoverableException) else APIKeyError
 
 
-def _flyte_secret(
+def _delivered(
     secret: Secret, variable: str | None, name: str, secrets: SecretsManager, environ: Mapping[str, str]
 ) -> object:
     # The version only where there is one: people's tests look at the exact arguments.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -10,10 +9,11 @@ from flyte.extend import AsyncFunctionTaskTemplate
 
 from ..decorated import ActionTask, Function, FunctionCall, Surroundings
 from ..front_end.decorate import TrackedCall, attributes_of, check_input_names, checked_function, is_function
+from ..front_end.outputs import check_output_names
 from ..options import Options
 from ..pickled_secret import warn_of_a_key
 from ..tracked_function import tracked_function
-from .identity import in_pod
+from .outputs import output_names
 from .registration import add_to_task, watch_tasks
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ def decorated(options: Options, function: object, surroundings: Callable[[], Sur
         surroundings: Gives what a call finds around it.
 
     Raises:
-        UnsupportedFunctionError: For what is neither.
-        InvalidOptionError: If `log_inputs` names what is no input of the function, or if the task runs in a reusable
-            environment without the secret.
+        UnsupportedFunctionError: For what is neither, and for a task in a sandbox.
+        InvalidOptionError: If `log_inputs` or `log_outputs` names what there is not, or a secret; or if the task runs
+            in a reusable environment without the secret.
     """
     watch_tasks()
     action_task = ActionTask(options)
@@ -40,8 +40,7 @@ def decorated(options: Options, function: object, surroundings: Callable[[], Sur
     checked = checked_function(body, fits=is_function(body))
     if task is None:
         return _decorated_function(action_task, checked, surroundings)
-    add_to_task(task, action_task)
-    task.func = _decorated_function(action_task, checked, surroundings)
+    add_to_task(task, _decorated_function(action_task, checked, surroundings))
     return task
 
 
@@ -62,9 +61,6 @@ class ActionCall(TrackedCall):
         warn_of_a_key(self._action_task.options, "flyte.Secret")
         return vars(self)
 
-    def _in_pod(self) -> bool:
-        return in_pod(os.environ)
-
     def _plan(self, around: Surroundings, call: FunctionCall) -> SessionPlan:
         from .plan import session_plan
 
@@ -76,6 +72,7 @@ def _decorated_function(
 ) -> Function:
     options = action_task.options
     check_input_names(options, function)
+    check_output_names(options, function, output_names)
     tracked = tracked_function(function, ActionCall(action_task, function, surroundings))
     vars(tracked).update({**vars(function), **attributes_of(action_task, options.link.config)})
     return tracked

@@ -19,11 +19,6 @@ _ATTEMPTS = re.compile(r"[1-9][0-9]*")
 _MARK_LENGTH = 6
 
 
-def in_pod(environ: Mapping[str, str]) -> bool:
-    """Whether this process is one of a pod of Flyte 2 (`ACTION_NAME` and `RUN_NAME`, by Flyte's executor)."""
-    return bool(environ.get("ACTION_NAME")) and bool(environ.get("RUN_NAME"))
-
-
 @dataclass(frozen=True, kw_only=True)
 class Identity(BaseIdentity):
     """What Flyte 2 knows about the call that is being tracked. The task is named `<environment>.<function>`.
@@ -80,8 +75,7 @@ class Identity(BaseIdentity):
             names.FLYTE_TASK_VERSION: self.task_version,
         }
 
-    def mark(self, scope: Scope) -> str | None:
-        """What tells this action from others in an experiment that they share (`BaseIdentity`)."""
+    def _node_mark(self, scope: Scope) -> str | None:
         return None if self.local or scope != "execution" else self.action
 
     def experiment_name(self, scope: Scope = "attempt") -> str:

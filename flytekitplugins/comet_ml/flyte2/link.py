@@ -9,7 +9,6 @@ from urllib.parse import quote
 from ..errors import InvalidOptionError
 from ..keys.action_key import action_prefix, action_text, derive_action_key, run_prefix, run_text
 from ..link import CometLink, problem_of_page
-from ..shown import shown
 
 RESOLVER_VARIABLE = "COMET_FLYTE_RESOLVER"
 """Environment variable that names the resolver page, where tasks are serialized."""
@@ -90,7 +89,7 @@ def _resolver_of_environment() -> str | None:
         return None
     problem = problem_of_page(address)
     if problem is not None:
-        raise InvalidOptionError(f"The environment variable {RESOLVER_VARIABLE}, {shown(address)}, {problem}.")
+        raise InvalidOptionError(f"The environment variable {RESOLVER_VARIABLE}: {problem}.")
     return address
 
 

@@ -10,11 +10,14 @@ import flyte
 from ..decorated import ActionTask, Function, FunctionCall
 from ..front_end.plan import FlyteSide, planned
 from ..log import logger
+from ..pod_secrets import secrets_of_the_pod
 from ..session.plan import SessionPlan
 from .identity import identify
+from .outputs import named_outputs
 from .report import report_observer
-from .secret import read_api_key, secrets_of_the_pod
+from .secret import read_api_key
 from .storage import archive_store
+from .task_call import calling_task
 
 _COMMANDS = ("a0", "flyte", "pyflyte", "clustered")
 
@@ -30,7 +33,7 @@ def session_plan(action_task: ActionTask, call: FunctionCall, environ: MutableMa
         call: The call.
         environ: The environment of the process.
     """
-    context = flyte.ctx()
+    context, action_task = flyte.ctx(), calling_task(action_task, call.function)
     identity = identify(context, environ, task=action_task.name or call.name)
     if action_task.name is None and not identity.local:
         _say_that_there_is_no_link(call.function)
@@ -38,19 +41,12 @@ def session_plan(action_task: ActionTask, call: FunctionCall, environ: MutableMa
         identity=identity,
         read_api_key=functools.partial(read_api_key, action_task.options.secret, environ),
         store=None if identity.local else archive_store(context),
-        secrets=lambda: secrets_of_the_pod(action_task.secret_variables, environ),
-        outputs=named_outputs,
+        secrets=lambda: secrets_of_the_pod(environ, action_task.secret_variables),
+        outputs=functools.partial(named_outputs, call.function),
         observer=lambda: report_observer(context) if action_task.report else None,
         commands=_COMMANDS,
     )
     return planned(action_task.options, call, environ, side)
-
-
-def named_outputs(returned: object) -> dict[str, object]:
-    """What a task returned, by the names of its outputs: those of a named tuple, or ``o0``, ``o1``... (Flyte 2)."""
-    values = returned if isinstance(returned, tuple) else (returned,)
-    names = getattr(type(returned), "_fields", None) or [f"o{number}" for number in range(len(values))]
-    return {} if returned is None else dict(zip(names, values, strict=True))
 
 
 def _say_that_there_is_no_link(function: Function) -> None:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import flyte
 
-from ..credentials import checked_api_key, key_of_callable, secret_in_words, secret_values
+from ..credentials import checked_api_key, key_of_callable, secret_in_words
 from ..errors import APIKeyError, InvalidOptionError
 from ..options import FlyteSecret, is_flyte_secret
+from ..pod_secrets import DIRECTORY, DIRECTORY_VARIABLE
 from ..shown import shown
-
-_DIRECTORY = "/etc/flyte/secrets"
-_DIRECTORY_VARIABLE = "FLYTE_SECRETS_DEFAULT_DIR"
 
 
 def flyte_secret(secret: FlyteSecret | Callable[[], str]) -> flyte.Secret | None:
@@ -35,7 +33,7 @@ def flyte_secret(secret: FlyteSecret | Callable[[], str]) -> flyte.Secret | None
         return flyte.Secret(
             key=secret.key,
             group=secret.group,
-            mount=Path(_DIRECTORY) if mounted else None,
+            mount=Path(DIRECTORY) if mounted else None,
             as_env_var=None if mounted else getattr(secret, "env_var", None),
         )
     except ValueError:
@@ -49,16 +47,6 @@ def flyte_secret(secret: FlyteSecret | Callable[[], str]) -> flyte.Secret | None
 def is_same(secret: flyte.Secret, other: flyte.Secret) -> bool:
     """Whether two requests bring the same secret to the same place."""
     return bool(secret.stable_hash() == other.stable_hash())
-
-
-def secrets_of_the_pod(variables: Iterable[str], environ: Mapping[str, str]) -> frozenset[str]:
-    """The values of the task's secrets, Comet's and others: no input with one in it is logged.
-
-    Args:
-        variables: The environment variables in which the task finds them.
-        environ: The environment of the process.
-    """
-    return secret_values(environ[name] for name in variables if name in environ)
 
 
 def read_api_key(secret: FlyteSecret | Callable[[], str], environ: Mapping[str, str]) -> str:
@@ -85,7 +73,7 @@ def _delivered(secret: flyte.Secret, name: str, environ: Mapping[str, str]) -> s
     if variable and variable in environ:
         return environ[variable]
     # As files, secret managers differ in the name: with the group or without it, and in lower case (Flyte's webhook).
-    directory = Path(environ.get(_DIRECTORY_VARIABLE) or _DIRECTORY)
+    directory = Path(environ.get(DIRECTORY_VARIABLE) or DIRECTORY)
     group = [secret.group] if secret.group else []
     for names in ([*group, secret.key], [secret.key]):
         for path in (directory.joinpath(*names), directory.joinpath(*map(str.lower, names))):

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from .. import names
 from ..decorated import ACTION_TASK, ActionTask, Function, FunctionCall, Surroundings
 from ..errors import UnsupportedFunctionError
-from ..inputs.arguments import check_no_secrets, input_names
+from ..inputs.arguments import check_no_secrets, check_types, input_names
 from ..options import Options, check_known_names
 from ..session import sigterm
 
 if TYPE_CHECKING:
     from ..session.plan import SessionPlan
-    from ..session.session import Session
+    from ..tracked_function import Around
 
 
 class TrackedCall(ABC):
@@ -30,13 +30,14 @@ class TrackedCall(ABC):
     def __init__(self, function: Function, surroundings: Callable[[], Surroundings]) -> None:
         self._function = function
         self._surroundings = surroundings
-        self._prepare_for_threads()
+        # Flyte runs some tasks in a thread, in pods and locally. Python lets nobody watch for SIGTERM there.
+        sigterm.prepare()
 
     def __setstate__(self, state: dict[str, object]) -> None:
         vars(self).update(state)
-        self._prepare_for_threads()
+        sigterm.prepare()
 
-    def __call__(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Session:
+    def __call__(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Around:
         """The session in which a call with these arguments runs.
 
         Raises:
@@ -44,19 +45,11 @@ class TrackedCall(ABC):
         """
         # A process that only registers tasks does not need it.
         from ..session.session import Session
+        from .nesting import NotedSession
 
         around = self._surroundings()
         plan = self._plan(around, FunctionCall(self._function, args, kwargs))
-        return Session(around.comet_ml, around.environ, plan)
-
-    def _prepare_for_threads(self) -> None:
-        # Flyte runs some tasks in a thread, where Python lets nobody watch for SIGTERM.
-        if self._in_pod():
-            sigterm.prepare()
-
-    @abstractmethod
-    def _in_pod(self) -> bool:
-        """Whether this process is one of a pod."""
+        return NotedSession(Session(around.comet_ml, around.environ, plan), plan)
 
     @abstractmethod
     def _plan(self, around: Surroundings, call: FunctionCall) -> SessionPlan:
@@ -96,7 +89,7 @@ def checked_function(function: object, *, fits: bool) -> Function:
 
 
 def check_input_names(options: Options, function: Function) -> None:
-    """Refuse a `log_inputs` that names what there is not, or a secret.
+    """Refuse a `log_inputs` that names what there is not, a secret, or what is never logged.
 
     Raises:
         InvalidOptionError: With the names.
@@ -104,6 +97,7 @@ def check_input_names(options: Options, function: Function) -> None:
     if not isinstance(options.log_inputs, bool):
         check_known_names("log_inputs", options.log_inputs, input_names(function), function.__name__)
         check_no_secrets("log_inputs", options.log_inputs, function)
+        check_types("log_inputs", options.log_inputs, function)
 
 
 def attributes_of(action_task: ActionTask, get_extra_config: Callable[[], dict[str, str]]) -> dict[str, object]:

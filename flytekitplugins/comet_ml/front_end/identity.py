@@ -23,6 +23,7 @@ class BaseIdentity(ABC):
         attempt: Number of the attempt, from "0"; None where the names do not tell it.
         task_version: Version under which the task was registered.
         rank: Which of a distributed task's processes this is; None in a task of one process.
+        part: The function, if its call shares the experiment of a call around it.
     """
 
     local: bool
@@ -32,6 +33,7 @@ class BaseIdentity(ABC):
     attempt: str | None = None
     task_version: str | None = None
     rank: Rank | None = None
+    part: str | None = None
 
     @abstractmethod
     def experiment_key(self, *, workspace: str, project_name: str, scope: Scope = "attempt") -> str:
@@ -52,13 +54,17 @@ class BaseIdentity(ABC):
             project_name: Comet project.
         """
 
-    @abstractmethod
     def mark(self, scope: Scope) -> str | None:
-        """What tells this node from others in an experiment that they share; None where it has one of its own.
+        """What tells this call from others in an experiment that they share; None where it has one of its own.
 
         Args:
             scope: What the experiment covers.
         """
+        return "/".join(filter(None, (self._node_mark(scope), self.part))) or None
+
+    @abstractmethod
+    def _node_mark(self, scope: Scope) -> str | None:
+        """What tells this node from others."""
 
     @abstractmethod
     def experiment_name(self, scope: Scope = "attempt") -> str:

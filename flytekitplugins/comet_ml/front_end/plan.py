@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import sys
 from collections.abc import Callable, Collection, Mapping, MutableMapping
@@ -12,6 +13,7 @@ from ..deck.notebook import in_notebook
 from ..deck.observer import DeckObserver
 from ..decorated import FunctionCall
 from ..inputs.arguments import named_arguments
+from ..inputs.look import looked_at
 from ..inputs.report import InputReport, OutputReport, input_report, output_report
 from ..names import FLYTE_PREVIOUS_EXPERIMENT
 from ..options import Options
@@ -20,6 +22,7 @@ from ..session.plan import SessionPlan
 from ..source import package_files
 from ..tracked_function import source_file
 from .identity import BaseIdentity
+from .nesting import is_nested
 
 
 # What the functions hold can be the API key: no repr shows it.
@@ -55,21 +58,29 @@ def planned(options: Options, call: FunctionCall, environ: MutableMapping[str, s
         environ: The environment of the process.
         flyte: What Flyte has to say about it.
     """
-    identity, rank = flyte.identity, flyte.identity.rank
+    identity, experiment_key = _identity_and_key(options, flyte.identity, call)
+    rank = identity.rank
     primary, joins = rank is None or rank.primary, rank is not None and options.ranks == "all"
-    experiment_key, others, earlier = _key_and_others(options, identity)
+    others, earlier = _others_and_earlier(options, identity)
     if experiment_key is None and joins:
         experiment_key = shared_key(environ)
 
+    mark = identity.mark(options.scope)
+
     def inputs(secrets: Collection[str]) -> InputReport:
-        arguments = named_arguments(call.function, call.args, call.kwargs)
-        return input_report(arguments, options.log_inputs, flyte.secrets().union(secrets))
+        known = flyte.secrets().union(secrets)
+        return looked_at(
+            lambda: input_report(
+                named_arguments(call.function, call.args, call.kwargs), options.log_inputs, known, mark
+            )
+        )
 
     def outputs(returned: object, secrets: Collection[str]) -> OutputReport:
-        return output_report(flyte.outputs(returned), options.log_outputs, flyte.secrets().union(secrets))
+        known = flyte.secrets().union(secrets)
+        return looked_at(lambda: output_report(flyte.outputs(returned), options.log_outputs, known, mark))
 
     file = source_file(call.function)
-    observer = flyte.observer() if primary else None
+    observer = flyte.observer() if primary and identity.part is None else None
     return SessionPlan(
         project_name=options.project_name,
         workspace=options.workspace,
@@ -92,8 +103,8 @@ def planned(options: Options, call: FunctionCall, environ: MutableMapping[str, s
         end_timeout=options.end_timeout,
         grace_period=options.grace_period,
         store_archive=flyte.store,
-        scope=options.scope,
-        mark=identity.mark(options.scope),
+        mark=mark,
+        nested=identity.part is not None,
         inputs=inputs,
         outputs=outputs if options.log_outputs else None,
         earlier_experiments=earlier,
@@ -101,14 +112,21 @@ def planned(options: Options, call: FunctionCall, environ: MutableMapping[str, s
     )
 
 
-def _key_and_others(options: Options, identity: BaseIdentity) -> tuple[str | None, dict[str, str], dict[str, str]]:
-    """The experiment's key and Others, and the keys of earlier attempts' experiments."""
+def _identity_and_key(options: Options, identity: BaseIdentity, call: FunctionCall) -> tuple[BaseIdentity, str | None]:
+    """Who is running, and the key of the experiment; None where Comet makes one."""
+    key = options.experiment_key
+    if key is None and not identity.local:
+        comet = {"workspace": options.workspace, "project_name": options.project_name}
+        key = identity.experiment_key(**comet, scope=options.scope)
+    return dataclasses.replace(identity, part=call.function.__name__ if is_nested(key) else None), key
+
+
+def _others_and_earlier(options: Options, identity: BaseIdentity) -> tuple[dict[str, str], dict[str, str]]:
+    """The experiment's Others, and the keys of earlier attempts' experiments."""
     others = identity.others(options.scope)
-    if options.experiment_key is not None or identity.local:
-        return options.experiment_key, others, {}
-    comet = {"workspace": options.workspace, "project_name": options.project_name}
-    key = identity.experiment_key(**comet, scope=options.scope)
-    earlier = identity.earlier_experiment_keys(**comet) if options.scope == "attempt" else {}
+    if options.experiment_key is not None or identity.local or options.scope != "attempt":
+        return others, {}
+    earlier = identity.earlier_experiment_keys(workspace=options.workspace, project_name=options.project_name)
     if earlier:
         others[FLYTE_PREVIOUS_EXPERIMENT] = next(iter(earlier.values()))
-    return key, others, earlier
+    return others, earlier

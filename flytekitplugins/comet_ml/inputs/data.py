@@ -7,6 +7,7 @@ downloaded or computed here.
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Collection
 from pathlib import PurePath
@@ -22,6 +23,9 @@ _FLYTE_TYPES = {
 }
 # Where they say that they come from, the most trustworthy first. `path` is a local copy unless it is all there is.
 _ADDRESSES = ("remote_source", "uri", "remote_path", "remote_directory", "path")
+# Before the @ stands no user there, but a container: `abfs://container@account.dfs.core.windows.net/path`.
+_CONTAINER_FIRST = ("abfs", "abfss", "wasb", "wasbs")
+_PATH_PARAMETER = re.compile(";[^/=]*=[^/]*")
 _TEMPORARY = ("/tmp", "/var/tmp", "/private/tmp", "/private/var/folders", "/dev/shm")
 
 
@@ -35,12 +39,19 @@ def is_temporary(path: str) -> bool:
     return any(path == place or path.startswith(f"{place}{os.sep}") for place in places)
 
 
+def is_of_flyte(kind: type) -> bool:
+    """Whether a class is one of Flyte's files, directories and data sets."""
+    return any(each.__name__ in _FLYTE_TYPES.get(each.__module__.partition(".")[0], ()) for each in kind.__mro__)
+
+
+def is_frame_or_array(kind: type) -> bool:
+    """Whether a class is one of frames or arrays."""
+    return hasattr(kind, "shape") and any(hasattr(kind, name) for name in ("dtype", "dtypes", "column_names"))
+
+
 def flyte_data(value: object) -> Data | None:
     """What to say of a file, directory or data set of Flyte's, or of a path to something far away; None for others."""
-    known = any(
-        kind.__name__ in _FLYTE_TYPES.get(kind.__module__.partition(".")[0], ()) for kind in type(value).__mro__
-    )
-    if known:
+    if is_of_flyte(type(value)):
         said = Data(type=_type_name(value))
         # A data set that was made in this process has its frame with it.
         frame = array_or_frame(getattr(value, "dataframe", None))
@@ -60,7 +71,7 @@ def flyte_data(value: object) -> Data | None:
 def array_or_frame(value: Any) -> Data | None:
     """Type, shape, columns or data type of a frame or an array that is in memory; None for what is neither."""
     kind = type(value)
-    if not hasattr(kind, "shape") or not any(hasattr(kind, name) for name in ("dtype", "dtypes", "column_names")):
+    if not is_frame_or_array(kind):
         return None
     said = Data(type=_type_name(value), shape=[n if isinstance(n, int) else "?" for n in value.shape])
     # Asked of the class: a column of a frame can have such a name.
@@ -80,11 +91,15 @@ def _type_name(value: object) -> str:
 
 
 def _address_of(value: object) -> str | None:
-    """An address without password, query and fragment, in which signatures stand; or a path that another run has."""
+    """An address without user, password, query and fragment, in which secrets stand; or a path that another run has."""
     if not isinstance(value, (str, PurePath)) or not str(value):
         return None
     text = str(value).removeprefix("file://")
     if "://" not in text:
         return None if is_temporary(text) else text
     parts = urlsplit(text)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    user, _, server = parts.netloc.rpartition("@")
+    if user and parts.scheme in _CONTAINER_FIRST and ":" not in user:
+        server = parts.netloc
+    path = _PATH_PARAMETER.sub("", parts.path) if parts.scheme in ("http", "https") else parts.path
+    return urlunsplit((parts.scheme, server, path, "", ""))

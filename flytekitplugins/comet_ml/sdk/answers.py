@@ -7,22 +7,38 @@ cannot be told by the answer, Comet is asked something whose answer only Comet k
 from __future__ import annotations
 
 import json
+import threading
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
 
-_PATHS = ("/clientlib/", "/api/rest/")
-_VERSION = "/clientlib/isAlive/ver"
+from .server_address import API_PATH
+
+_PATHS = (API_PATH, "/api/rest/")
+_VERSION = f"{API_PATH}isAlive/ver"
 """What everybody may ask, without a key; the SDK does when it starts."""
-_DOWNLOADS = ("asset", "artifact", "download", "model", "image", "output", "code", "symlink")
+_DOWNLOADS = ("asset", "download", "model", "image", "output", "code", "symlink")
 """Parts of the paths whose answers are people's own files."""
 _OF_COMET = {"msg", "code", "data", "sdk_error_code", "runId", "is_alive_beat_duration_millis"}
 """What is in the answers of Comet to what is sent often; to the rest of its answers, one question more does no harm."""
 _SILENT = "/notification/experiment"
 """The one path to which the SDK expects 204."""
 _SECONDS_TO_ASK = 5.0
+
+
+_counted = threading.local()
+
+
+def number() -> int:
+    """How many answers this thread has had."""
+    return getattr(_counted, "number", 0)
+
+
+def count(response: requests.Response, **sent: object) -> None:
+    """Count an answer: who has had one has asked, and what fails then can be the server's fault."""
+    _counted.number = number() + 1
 
 
 class NotCometError(requests.ConnectionError):

@@ -64,6 +64,25 @@ EXPERIMENT_CONFIG_ARGUMENTS: Mapping[str, kinds.Kind] = {
 }
 """Arguments of `comet_ml.ExperimentConfig`, the same from 3.43.2 to 3.58.8."""
 
+_SETTINGS_OF_ARGUMENTS: Mapping[str, str] = {
+    "auto_histogram_activation_logging": "auto_log_histogram_activations",
+    "auto_histogram_epoch_rate": "auto_log_histogram_epoch_rate",
+    "auto_histogram_gradient_logging": "auto_log_histogram_gradients",
+    "auto_histogram_tensorboard_logging": "auto_log_histogram_tensorboard",
+    "auto_histogram_weight_logging": "auto_log_histogram_weights",
+    "auto_log_co2": "auto_log_co2",
+    "auto_metric_logging": "auto_log_metrics",
+    "auto_metric_step_rate": "auto_log_metric_step_rate",
+    "auto_output_logging": "auto_log_output_logger",
+    "auto_param_logging": "auto_log_parameters",
+    "display_summary_level": "display_summary_level",
+    "distributed_node_identifier": "distributed_node_identifier",
+    "offline_directory": "offline_directory",
+    "parse_args": "auto_log_cli_arguments",
+    **{name: f"auto_{name}" for name in EXPERIMENT_CONFIG_ARGUMENTS if name.startswith("log_")},
+}
+"""The setting by which each argument of `ExperimentConfig` holds for every experiment. The others are for one alone."""
+
 COMMON_SETTINGS: Mapping[str, kinds.Kind] = {
     "api_key": kinds.API_KEY,
     "auto_log_co2": kinds.BOOL,
@@ -115,6 +134,15 @@ _SETTING_TYPES: Mapping[object, kinds.Kind] = {
 def settings_of(login_kwargs: Mapping[str, _T]) -> dict[str, _T]:
     """The keywords that are settings of the SDK, and so have an environment variable."""
     return {name: value for name, value in login_kwargs.items() if name not in NOT_SETTINGS}
+
+
+def settings_of_config(config_arguments: Mapping[str, object]) -> dict[str, object]:
+    """The settings by which arguments of `ExperimentConfig` hold for every experiment that is opened."""
+    given = {name: value for name, value in config_arguments.items() if name in _SETTINGS_OF_ARGUMENTS}
+    if given.get("auto_output_logging") is False:
+        # As a setting, it is the name of a logger, or empty.
+        given["auto_output_logging"] = ""
+    return {_SETTINGS_OF_ARGUMENTS[name]: value for name, value in given.items() if value is not None}
 
 
 def installed_keywords() -> dict[str, kinds.Kind]:

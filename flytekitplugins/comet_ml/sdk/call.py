@@ -6,7 +6,7 @@ import os
 import threading
 import types
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -40,19 +40,20 @@ class Call:
         before: The experiment that was running in the process before the call.
         outer: The experiment that was running in the context before the call: its caller's.
         opened: Every experiment that was opened in the call, in the order of opening.
-        started: The experiment that the session started.
-        own: The same, or the first that the body opened where the session started none.
+        own: The experiment that the session started, or the first that the body opened where it started none.
         identity: What a bare `comet_ml.start` in the call means: workspace, project and experiment key.
-        first_arguments: Arguments of the first experiment that the body opens, where the session started none.
+        name: The name that the decorator gives the task's experiment, if it does.
         closed: Whether whatever is opened in the call is to be disabled.
         seconds_to_wait: How long the body may wait for a server that takes nothing, in all.
         on_open: Called with every experiment that is opened in the call, while the SDK makes it.
         on_made: Called with every one that the SDK has made for the body.
+        settings: Has the call's settings hold while the body opens an experiment: gets the API key that it gives.
+        has_source: Whether the session is starting an experiment whose source it logs itself.
         directory: Where the SDK is to keep what it has not sent; None leaves it to the SDK.
         url_of: Gives the address that an experiment will have in Comet.
         streams: Standard output and error as they were before any call that runs.
         told: What was said once, and need not be said again.
-        left_behind: The thread of a start that came to no end within its deadline.
+        left_behind: Is set when a start is over that came to no end within its deadline; None if there is no such.
         fallback: What is done if the body opens an experiment and Comet is away; None leaves it to the SDK.
         left: Experiments whose end the body has asked for, and does not wait for any more.
     """
@@ -61,18 +62,19 @@ class Call:
         self.before = before
         self.outer = outer
         self.opened: list[Experiment] = []
-        self.started: Experiment | None = None
         self.own: Experiment | None = None
         self.identity: dict[str, object] = {}
-        self.first_arguments: dict[str, Any] = {}
+        self.name: str | None = None
         self.closed = False
         self.seconds_to_wait = 60.0
         self.on_open: Callable[[Experiment], None] = lambda experiment: None
         self.on_made: Callable[[Experiment], None] = lambda experiment: None
+        self.settings: Callable[[object], AbstractContextManager[None]] = lambda api_key: nullcontext()
+        self.has_source = False
         self.directory: str | None = None
         self.url_of: Callable[[Experiment], str | None] = lambda experiment: None
         self.streams: dict[str, object] = {}
-        self.left_behind: threading.Thread | None = None
+        self.left_behind: threading.Event | None = None
         self.told: set[str] = set()
         self.fallback: Fallback | None = None
         self.left: list[Experiment] = []
@@ -91,12 +93,6 @@ class Call:
         self._running = experiment
         if experiment is not None and not any(experiment is other for other in self.opened):
             self.opened.append(experiment)
-
-    @property
-    def is_at_work(self) -> bool:
-        """Whether the running experiment takes what is logged: not in a forked child, which has none of its threads."""
-        running = self.running
-        return running is not None and not self.is_over(running) and not self.in_forked_child
 
     def is_over(self, experiment: Experiment) -> bool:
         """Whether an experiment has ended, or the body has asked for its end."""
@@ -133,7 +129,7 @@ class Call:
             yield
         finally:
             opened = self._running
-            if opened is None or opened.ended or not getattr(opened, "alive", True):
+            if aside is not None and (opened is None or opened.ended or not getattr(opened, "alive", True)):
                 self._running = aside
 
     def experiment_of(self, experiment: Experiment) -> bool:

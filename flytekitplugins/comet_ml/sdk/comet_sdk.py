@@ -9,9 +9,12 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from types import FunctionType, ModuleType
 from typing import Any
 
-from . import constructors, in_memory, patches, running_experiment
+from ..names import COMET_SERVICE
+from . import constructors, fixed_settings, in_memory, patches, running_experiment
 from .call import Call
 from .protocols import Experiment, StoredExperiment
+from .server_address import URL_OVERRIDE, api_address
+from .stand_in import meant, stand_in, stands_in
 
 _ON = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
@@ -28,7 +31,7 @@ class CometSDK:
     def __init__(self, comet_ml: Any) -> None:
         self._comet_ml = comet_ml
         self._config: Any = None
-        self._api: Any = None
+        self._api: object = None
 
     @classmethod
     def of(cls, comet_ml: object) -> CometSDK:
@@ -38,6 +41,16 @@ class CometSDK:
         sdk = cls(comet_ml)
         sdk.is_real = isinstance(sdk.login, FunctionType)
         return sdk
+
+    @property
+    def version(self) -> str:
+        """The version of the SDK."""
+        return str(self._comet_ml.__version__)
+
+    @property
+    def is_answered_here(self) -> bool:
+        """Whether its requests are answered in this process, as under the fixture `comet`."""
+        return in_memory.is_answering()
 
     # Settings
 
@@ -51,9 +64,10 @@ class CometSDK:
             The value; None where it is not set or this SDK has no such setting.
         """
         try:
-            return (self._config or self._comet_ml.get_config())[name]
+            value = (self._config or self._comet_ml.get_config())[name]
         except (AttributeError, KeyError):
             return None
+        return meant(value) if isinstance(value, str) else value
 
     @contextmanager
     def one_reading(self) -> Iterator[None]:
@@ -88,8 +102,9 @@ class CometSDK:
         Returns:
             What the SDK would use, in its own order; None where nothing names one.
         """
-        if environ.get("COMET_URL_OVERRIDE"):
-            return environ["COMET_URL_OVERRIDE"]
+        given = environ.get(URL_OVERRIDE)
+        if given and not stands_in(given):
+            return given
         try:
             sources = (self._config or self._comet_ml.get_config()).manager.envs
         except AttributeError:
@@ -100,7 +115,7 @@ class CometSDK:
             if is_there and path not in _chosen_files(environ):
                 continue
             address = source.get("url_override", namespace=["comet"])
-            if isinstance(address, str) and address.strip():
+            if isinstance(address, str) and address.strip() and not stands_in(address):
                 return address.strip()
         return None
 
@@ -168,9 +183,13 @@ class CometSDK:
         experiment: StoredExperiment = self._comet_ml.APIExperiment(previous_experiment=key, **bound)
         return experiment
 
-    def bind(self, api_key: str) -> None:
-        """Ask this server about experiments from now on, with this key, whatever the settings say later."""
-        self._api = self._comet_ml.API(api_key=api_key, cache=False)
+    def client(self, api_key: str) -> Any:
+        """A client of the server that the settings name, with this key: it stays with both."""
+        return self._comet_ml.API(api_key=api_key, cache=False)
+
+    def bind(self, client: object) -> None:
+        """Ask about experiments by this client from now on, whatever the settings say later."""
+        self._api = client
 
     # Calls
 
@@ -180,11 +199,16 @@ class CometSDK:
         return running_experiment.own_call(self._comet_ml)
 
     @contextmanager
-    def answered_by(self, answer: in_memory.Answer) -> Iterator[None]:
+    def answered_by(self, answer: in_memory.Answer, settings: Mapping[str, str], *, archives: str) -> Iterator[str]:
         """Answer the SDK's requests in this process while the block runs, with no experiment running at first.
 
         Args:
             answer: Gives status and content for a request.
+            settings: What the SDK finds configured where the environment says nothing.
+            archives: The directory for offline archives.
+
+        Yields:
+            The address at which processes that are started meanwhile get the same answers.
         """
         patches.apply()
         before = running_experiment.process_wide(self._comet_ml)
@@ -192,10 +216,12 @@ class CometSDK:
         self.forget_clients()
         try:
             with in_memory.answered_by(answer):
-                yield
-                left = self.running()
-                if left is not None and not left.ended:
-                    left.end()
+                server = stand_in(api_address(COMET_SERVICE))
+                with fixed_settings.fixed({**settings, URL_OVERRIDE: server}, archives=archives):
+                    yield server
+                    left = self.running()
+                    if left is not None and not left.ended:
+                        left.end()
         finally:
             self._comet_ml.config.set_global_experiment(before)
             self.forget_clients()
@@ -239,10 +265,7 @@ class MockedSDK(CometSDK):
 
     def named_server(self, environ: Mapping[str, str], *, directory: str | None = None) -> str | None:
         """What the environment that the test gives says."""
-        return environ.get("COMET_URL_OVERRIDE")
-
-    def bind(self, api_key: str) -> None:
-        """A mock is its own server."""
+        return environ.get(URL_OVERRIDE)
 
     def call(self) -> AbstractContextManager[Call]:
         """Give the context experiments of its own while the block runs."""

@@ -13,12 +13,18 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 
 from .call import Call, in_body, in_no_file, nearest, within
+from .experiments import is_offline
 from .fallback import online_or_offline, opened_offline
 from .protocols import Arguments, Experiment, Keywords, Wrapped
 
 
 def parameters_of(function: Callable[..., object]) -> Mapping[str, inspect.Parameter]:
-    """The parameters of one of the SDK's functions."""
+    """The parameters of one of the SDK's functions, a method's ``self`` included."""
+    return _parameters(getattr(function, "__func__", function))
+
+
+@functools.lru_cache(maxsize=16)
+def _parameters(function: Callable[..., object]) -> Mapping[str, inspect.Parameter]:
     return inspect.signature(function).parameters
 
 
@@ -43,23 +49,28 @@ def start(call: Call, wrapped: Wrapped, instance: None, args: Arguments, kwargs:
         return made
     parameters, given = parameters_of(wrapped), _given(wrapped, args, kwargs)
     config = given.get("experiment_config")
-    with within(call):
+    with within(call), call.settings(given.get("api_key")):
+        if getattr(config, "disabled", False):
+            with call.set_aside():
+                disabled: Experiment = wrapped(**given)
+            return disabled
         if running is None:
-            if config is None and call.first_arguments and "experiment_config" in parameters:
-                given["experiment_config"] = comet_ml.ExperimentConfig(**call.first_arguments)
             return _made(call, _start(call, wrapped, given))
-        if given.get("mode") == "create" or _is_another(call, given):
+        meant = _meant(call, given.get("experiment_key"))
+        if given.get("mode") == "create" or _is_another(call, given, meant):
             if given.get("experiment_key") is None and call.key_is_taken:
                 # The task's key is in force, and belongs to the task's own.
                 given["experiment_key"] = uuid.uuid4().hex
             with call.set_aside():
                 return _made(call, _start(call, wrapped, given))
-        given |= {
-            name: value for name, value in call.identity.items() if given.get(name) is None and name in parameters
-        }
-        if call.is_over(running):
+        if meant is None or meant is call.own:
+            given |= {
+                name: value for name, value in call.identity.items() if given.get(name) is None and name in parameters
+            }
+        if meant is None:
             with call.set_aside():
                 return _made(call, _start(call, wrapped, given))
+        call.running = meant
         experiment: Experiment = wrapped(**given)
         take_over(experiment, getattr(config, "name", None), getattr(config, "tags", None))
         return experiment
@@ -71,7 +82,7 @@ def _start(call: Call, wrapped: Wrapped, given: Keywords) -> Experiment:
         experiment: Experiment = wrapped(**given)
         return experiment
     offline = functools.partial(wrapped, **{**given, "online": False})
-    return online_or_offline(call, functools.partial(wrapped, **given), offline)
+    return online_or_offline(call, functools.partial(wrapped, **given), offline, given.get("api_key"))
 
 
 @in_body
@@ -86,27 +97,36 @@ def experiment(call: Call, wrapped: Wrapped, instance: Experiment, args: Argumen
     # ExistingExperiment comes by here again, through the constructor of its base.
     again = isinstance(instance, comet_ml.ExistingExperiment) and not existing
     key = given.get("experiment_key") or given.get("previous_experiment")
+    meant = _meant(call, key)
     is_first = call.running is None and not call.closed
-    with within(call):
-        if again or given.get("disabled") or (offline and is_first):
+    with within(call), call.settings(given.get("api_key")):
+        if again:
             wrapped(*args, **kwargs)
+            return
+        if given.get("disabled"):
+            with call.set_aside():
+                wrapped(*args, **kwargs)
             return
         if call.closed:
             kept = {name: value for name, value in given.items() if name in ("project_name", "workspace")}
             wrapped(**kept, **({"previous_experiment": _NOBODY} if existing else {}), disabled=True)
             return
-        if is_first and not existing:
-            _first(call, wrapped, instance, given)
+        if is_first and offline:
+            wrapped(**_with_the_task_s_key(call, given, joins=False))
+        elif is_first and not existing:
+            _make(call, wrapped, instance, _with_the_task_s_key(call, given, joins=True))
         elif is_first:
             _make(call, wrapped, instance, given)
-        elif offline or _is_another(call, {**given, "experiment_key": key}) or given.get("step_copy") is not None:
+        elif (
+            offline or _is_another(call, {**given, "experiment_key": key}, meant) or given.get("step_copy") is not None
+        ):
             arguments = given if existing or key is not None else {**given, "experiment_key": uuid.uuid4().hex}
             with call.set_aside():
                 if offline:
                     wrapped(**arguments)
                 else:
                     _make(call, wrapped, instance, arguments)
-        elif call.running is not None and call.is_at_work and _alias(instance, call.running):
+        elif meant is not None and _alias(instance, meant):
             importlib.import_module("comet_ml.config").set_global_experiment(instance)
             return
         else:
@@ -122,6 +142,7 @@ def _make(call: Call, wrapped: Wrapped, instance: Experiment, given: Keywords) -
         call,
         functools.partial(_made_online, wrapped, instance, given),
         functools.partial(_made_offline, call, instance, given),
+        given.get("api_key"),
     )
 
 
@@ -141,17 +162,12 @@ def _made_offline(call: Call, instance: Experiment, given: Keywords) -> Experime
     return instance
 
 
-@in_no_file
-def _first(call: Call, wrapped: Wrapped, instance: Experiment, given: Keywords) -> None:
-    """Make the first experiment of a call whose session started none: the decorator's settings are for it."""
-    key, defaults, parameters = call.identity.get("experiment_key"), call.first_arguments, parameters_of(wrapped)
-    if given.get("experiment_key") is None and key is not None:
-        given = {**given, "experiment_key": key, **_joining()}
-    _make(call, wrapped, instance, {name: value for name, value in defaults.items() if name in parameters} | given)
-    if defaults.get("name"):
-        instance.set_name(defaults["name"])
-    if defaults.get("tags"):
-        instance.add_tags(list(defaults["tags"]))
+def _with_the_task_s_key(call: Call, given: Keywords, *, joins: bool) -> Keywords:
+    """Arguments of the first experiment of a call whose session started none: the link leads to it."""
+    key = call.identity.get("experiment_key")
+    if key is None or given.get("experiment_key") is not None:
+        return given
+    return {**given, "experiment_key": key, **(_joining() if joins else {})}
 
 
 def _made(call: Call, experiment: Experiment) -> Experiment:
@@ -183,22 +199,40 @@ def can_join() -> bool:
     return any(p.kind is p.VAR_KEYWORD for p in parameters_of(comet_ml.Experiment.__init__).values())
 
 
-def _is_another(call: Call, given: Keywords) -> bool:
-    """Whether arguments ask for another experiment than the call's."""
+def _is_another(call: Call, given: Keywords, meant: Experiment | None) -> bool:
+    """Whether arguments ask for an experiment that the call does not have: neither its own, nor one by its key."""
+    if given.get("experiment_key") is not None and meant is not None:
+        return False
     names = {"project": "project_name"}
     wanted = {names.get(name, name): value for name, value in call.identity.items()}
     return any(given.get(name) not in (None, wanted.get(names.get(name, name))) for name in _DISTINGUISHING)
+
+
+def _meant(call: Call, key: object) -> Experiment | None:
+    """The experiment of a call that a key asks for, or, without a key, the task's own; None if it is not at work.
+
+    It need not be the running one: that is another one, if the body has opened one beside the task's.
+    """
+    if call.in_forked_child:
+        # It has none of the threads that send.
+        return None
+    own = call.own if call.own is not None else call.running
+    asked = [each for each in reversed(call.opened) if each.get_key() == key] if key is not None else [own]
+    return next((each for each in asked if each is not None and not call.is_over(each)), None)
 
 
 def take_over(experiment: Experiment, name: object, tags: Iterable[str] | None = None) -> None:
     """Give an experiment the name and the tags that were asked for where it was joined."""
     call = nearest()
     # The decorator's name comes before anybody else's.
-    named = call is not None and experiment is call.own and call.first_arguments.get("name")
-    if isinstance(name, str) and name and experiment.get_name() != name and not named:
+    if call is not None and experiment is call.own and call.name:
+        name = call.name
+    # Offline, `get_name` warns that there is no name yet.
+    if isinstance(name, str) and name and (is_offline(experiment) or experiment.get_name() != name):
         experiment.set_name(name)
-    if tags:
-        experiment.add_tags(list(tags))
+    missing = [tag for tag in tags or () if tag not in experiment.get_tags()]
+    if missing:
+        experiment.add_tags(missing)
 
 
 def _alias(experiment: Experiment, running: Experiment) -> bool:

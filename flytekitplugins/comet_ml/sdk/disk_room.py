@@ -112,7 +112,10 @@ def write(wrapped: Wrapped, instance: OfflineMessageHandler, args: Arguments, kw
     if not calls or not hasattr(instance, "tmp_dir"):
         return wrapped(*args, **kwargs)
     path, is_temporary = getattr(message, "file_path", None), getattr(message, "clean", False)
-    if _rooms.setdefault(instance, Room(instance)).admits(message):
+    room = _rooms.get(instance)
+    if room is None:
+        room = _rooms[instance] = Room(instance)
+    if room.admits(message):
         if path is not None and instance.fallback_mode and not is_temporary:
             # The SDK copies only files that it is going to remove, and puts an empty file in the place of others.
             message = copy.copy(message)

@@ -36,7 +36,7 @@ def is_resumed(experiment: Experiment) -> bool:
     return type(experiment).__name__.startswith("Existing")
 
 
-def is_offline(experiment: Experiment) -> bool:
+def is_offline(experiment: object) -> bool:
     """Whether an experiment is written to an archive instead of being sent."""
     return "Offline" in type(experiment).__name__
 

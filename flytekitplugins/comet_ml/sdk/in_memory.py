@@ -1,15 +1,17 @@
 """Comet's answers without a network: every HTTP session that the SDK makes is answered in this process.
 
-It is for tests. The SDK itself runs as ever, up to the point where `requests` would open a connection: there stands a
-transport adapter, which is `requests`' public place for it.
+It is for tests. The SDK itself runs as ever, up to the point where a session would send a request: its `send` asks a
+transport adapter that opens no connection.
 """
 
 from __future__ import annotations
 
+import functools
 import gzip
 import io
 import json
 import logging
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +21,8 @@ from urllib.parse import parse_qs, urlsplit
 import requests
 import requests.adapters
 import requests_toolbelt
+
+from .stand_in import meant, standing_in
 
 
 @dataclass(frozen=True)
@@ -46,11 +50,15 @@ Answer = Callable[[Request], tuple[int, object]]
 """Gives status and content for a request: bytes, or what is sent as JSON."""
 
 _answers: list[Answer] = []
+_process = os.getpid()
+"""The process in whose memory the answers are."""
 
 
 @contextmanager
 def answered_by(answer: Answer) -> Iterator[None]:
     """Answer the requests of all sessions that are made while the block runs.
+
+    Processes that are started meanwhile get them, too, from a server on this machine.
 
     The SDK reports its own errors to its makers, on another way than these sessions: that is off meanwhile.
 
@@ -61,21 +69,40 @@ def answered_by(answer: Answer) -> Iterator[None]:
     reporting = [each for each in logger.handlers if type(each).__module__.startswith("sentry_sdk")]
     for handler in reporting:
         logger.removeHandler(handler)
+    global _process
+    _process = os.getpid()
     _answers.append(answer)
     try:
-        yield
+        with standing_in(functools.partial(_answered, answer)):
+            yield
     finally:
         _answers.remove(answer)
         for handler in reporting:
             logger.addHandler(handler)
 
 
-def mount(session: requests.Session) -> None:
-    """Keep a session off the network, if requests are answered here."""
-    if _answers:
-        adapter = _InMemory(_answers[-1])
-        for prefix in list(session.adapters):
-            session.mount(prefix, adapter)
+def is_answering() -> bool:
+    """Whether the SDK's requests are answered in this process."""
+    return bool(_answers)
+
+
+def keep_off_network(session: requests.Session) -> None:
+    """Have a session's requests answered here, if requests are.
+
+    A test may replace `send` of the class `requests.Session`: requests-mock does. This session has a `send` of its own.
+    """
+    if not is_answering():
+        return
+    adapter = _InMemory(_answers[-1])
+
+    def send(request: requests.PreparedRequest, *, allow_redirects: bool = True, **kwargs: Any) -> requests.Response:
+        # Nothing here redirects.
+        response: requests.Response = requests.hooks.dispatch_hook(
+            "response", request.hooks, adapter.send(request, **kwargs), **kwargs
+        )
+        return response
+
+    session.send = send  # type: ignore[method-assign]
 
 
 class _InMemory(requests.adapters.HTTPAdapter):
@@ -85,28 +112,38 @@ class _InMemory(requests.adapters.HTTPAdapter):
         super().__init__()
         self._answer = answer
 
-    def send(self, request: requests.PreparedRequest, *args: object, **kwargs: object) -> requests.Response:
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        if os.getpid() != _process:
+            # A forked child asks its parent, who stands in for the server.
+            return super().send(request, *args, **kwargs)
         response = requests.Response()
-        response.status_code, content = self._answer(_read(request))
+        body: Any = request.body or b""
+        content = body.read() if hasattr(body, "read") else body.encode() if isinstance(body, str) else bytes(body)
+        status, kind, answer = _answered(self._answer, str(request.method), str(request.url), request.headers, content)
+        response.status_code, response.encoding = status, "utf-8"
         response.request, response.url, response.connection = request, str(request.url), self
-        if isinstance(content, bytes):
-            response.headers["Content-Type"] = "application/octet-stream"
-        else:
-            response.headers["Content-Type"], response.encoding = "application/json", "utf-8"
-            content = json.dumps(content).encode()
-        response.raw = io.BytesIO(content)
+        response.headers["Content-Type"] = kind
+        response.raw = io.BytesIO(answer)
         return response
 
 
-def _read(request: requests.PreparedRequest) -> Request:
-    body: Any = request.body or b""
-    content = body.read() if hasattr(body, "read") else body.encode() if isinstance(body, str) else bytes(body)
-    kind = str(request.headers.get("Content-Type", ""))
-    if request.headers.get("Content-Encoding") == "gzip":
+def _answered(
+    answer: Answer, method: str, address: str, headers: Mapping[str, str | bytes], content: bytes
+) -> tuple[int, str, bytes]:
+    """Status, type and content of the answer."""
+    status, told = answer(_read(method, meant(address), headers, content))
+    if isinstance(told, bytes):
+        return status, "application/octet-stream", told
+    return status, "application/json", json.dumps(told).encode()
+
+
+def _read(method: str, address: str, headers: Mapping[str, str | bytes], content: bytes) -> Request:
+    kind = str(headers.get("Content-Type", ""))
+    if headers.get("Content-Encoding") == "gzip":
         content = gzip.decompress(content)
-    url = urlsplit(str(request.url))
+    url = urlsplit(address)
     return Request(
-        method=str(request.method),
+        method=method,
         server=f"{url.scheme}://{url.netloc}",
         path=url.path,
         query={name: values[0] for name, values in parse_qs(url.query).items()},

@@ -11,7 +11,7 @@ from itertools import islice
 from types import GetSetDescriptorType, MemberDescriptorType, ModuleType
 from typing import Any
 
-from ..foreign_text import behind, described, is_exception
+from ..foreign_text import OF_EXCEPTIONS, behind, described, is_exception
 from ..log import logger
 from .masking import MASK, is_told, longest_first, masked
 
@@ -24,7 +24,6 @@ _UNTOUCHED = (int, float, complex, bool, type(None), type(Ellipsis), type, Modul
 _TRANSPORT = ("comet_ml", "requests", "urllib3")
 
 _OF_TYPES: Any = type.__dict__
-_OF_EXCEPTIONS: Any = BaseException.__dict__
 
 
 def masked_value(value: object, secrets: Collection[str]) -> object:
@@ -61,11 +60,11 @@ def scrub(error: BaseException | None, secrets: Collection[str]) -> None:
 
 
 def _scrub_one(error: BaseException, masking: _Masking) -> None:
-    arguments = _OF_EXCEPTIONS["args"].__get__(error)
+    arguments = OF_EXCEPTIONS["args"].__get__(error)
     new = masking.value(arguments)
     if new is not arguments:
         # Past what the class makes of it: it can be frozen.
-        _OF_EXCEPTIONS["args"].__set__(error, new)
+        OF_EXCEPTIONS["args"].__set__(error, new)
     for value, put in attributes(error):
         new = masking.value(value)
         if new is not value:

@@ -10,6 +10,9 @@ from urllib.parse import quote, quote_plus
 
 MASK = "***"
 
+_SHORTEST = 4
+"""Characters of the shortest text that is masked: a shorter one is no key, and stands in every other word."""
+
 _SHORTEST_IN_BASE64 = 8
 
 _URL_SAFE = str.maketrans("+/", "-_")
@@ -42,8 +45,8 @@ def spellings(api_key: str) -> frozenset[str]:
     spell texts, which is another text only where there is more in it than letters and digits; and in base64, where
     what stands before it decides on one of three texts.
     """
-    texts = {text for text in (api_key, api_key.partition("*")[0]) if text}
-    return frozenset(spelled for text in texts for spelled in _spellings(text) if spelled)
+    texts = {text for text in (api_key, api_key.partition("*")[0]) if len(text) >= _SHORTEST}
+    return frozenset(spelled for text in texts for spelled in _spellings(text) if len(spelled) >= _SHORTEST)
 
 
 def _spellings(text: str) -> Iterator[str]:

@@ -6,11 +6,13 @@ list is not public: each function says what happens if it is somewhere else.
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from ..foreign_text import described, printable
 from ..log import logger
 from .call import calls
 from .disk_room import has_room, size_of, size_of_file
@@ -21,6 +23,23 @@ if TYPE_CHECKING:
     from comet_ml.replay_manager import ReplayManager
     from comet_ml.streamer.fallback import FallbackStreamer
     from comet_ml.streamer.online import OnlineStreamer
+
+_FAILED = 3
+"""How the SDK writes in the list that it has given a message up (`comet_ml.replay_manager.MessageStatus.failed`)."""
+
+_NAMES = ("metricName", "paramName", "fileName", "name", "key")
+
+_NO_NAME = "auto-generated-in-the-backend"
+"""The name that the SDK gives to an asset that has none."""
+
+_KINDS = {
+    "metric_msg": "the metric",
+    "parameter_msg": "the parameter",
+    "log_other": "the Other",
+    "file_upload": "the asset",
+    "standard_output": "the output of the task",
+}
+"""What people call what the SDK calls so."""
 
 _unlisted: WeakKeyDictionary[ReplayManager, set[str]] = WeakKeyDictionary()
 """For each list: whether it lacks messages that are ``sent`` all the same, or ``not sent``."""
@@ -51,7 +70,36 @@ def register(wrapped: Wrapped, instance: ReplayManager, args: Arguments, kwargs:
             unlisted.add("sent")
         else:
             fitting.append(message)
-    return wrapped(fitting, *args[1:], **kwargs)
+    try:
+        return wrapped(fitting, *args[1:], **kwargs)
+    except Exception:
+        # It would end the SDK's thread, and with it all that is logged.
+        for message in fitting:
+            _register_one(functools.partial(wrapped, [message], *args[1:], **kwargs), instance, message, args[0])
+    return None
+
+
+def _register_one(register: Callable[[], object], records: ReplayManager, message: BaseMessage, all_: object) -> None:
+    """Enter one message. The SDK does not get to see one that it cannot write: its other threads would end by it."""
+    try:
+        register()
+    except OSError as error:
+        # It is the machine's fault, and not the message's.
+        logger.debug("A message is not on the SDK's list: %s", error)
+        _unlisted.setdefault(records, set()).add("not sent")
+    except Exception as error:
+        logger.warning("The Comet SDK cannot write %s, and it is lost: %s", _in_words(message), described(error))
+        if isinstance(all_, list):
+            all_[:] = [each for each in all_ if each is not message]
+
+
+def _in_words(message: BaseMessage) -> str:
+    """What a message is about: ``the metric loss``."""
+    kind = _KINDS.get(message.type, f"what was logged as {message.type}")
+    parts = [part for part in vars(message).values() if isinstance(part, Mapping)]
+    names = [part.get(name) for part in (*parts, vars(message)) for name in _NAMES]
+    named = [name for name in names if isinstance(name, str) and name != _NO_NAME]
+    return printable(" ".join([kind, *named[:1]]))
 
 
 def keep_archive(wrapped: Wrapped, instance: object, args: Arguments, kwargs: Keywords) -> object:
@@ -71,6 +119,13 @@ def has_arrived(online: OnlineStreamer) -> bool:
         # What was logged last is handed over in a thread.
         fallback.join(fallback.terminate_timeout)
     return not not_arrived(online)
+
+
+def number_to_send(records: ReplayManager) -> int:
+    """How many messages on a list are still to be sent."""
+    question = "SELECT COUNT(*) FROM messages WHERE status != ?"
+    with records.__lock__:
+        return int(records.conn.execute(question, (_FAILED,)).fetchone()[0])
 
 
 def not_arrived(online: OnlineStreamer | None) -> set[int]:

@@ -32,14 +32,11 @@ def log_artifact(wrapped: Wrapped, instance: Experiment, args: Arguments, kwargs
         return artifacts.known_of(artifact, instance)
     if is_offline(instance):
         return artifacts.keep(instance, artifact)
-    reason = "the connection to Comet is lost"
-    if is_connected(instance):
-        try:
-            return wrapped(*args, **kwargs)
-        except Exception as error:
-            if not refusals.is_outage(error):
-                raise
-            reason = type(error).__name__
+    try:
+        return _answer(wrapped, instance, args, kwargs)
+    except _NoAnswerError as no_answer:
+        cause = no_answer.__cause__
+        reason = str(no_answer) if cause is None else type(cause).__name__
     logger.warning(
         "Comet has not made the artifact %r: it cannot be reached (%s). Its files are logged as assets of the "
         "experiment.",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import FunctionType, ModuleType
 from typing import Any, TypeAlias
@@ -23,15 +24,17 @@ from . import (
     message_list,
     mlflow_bridge,
     offline_calls,
+    output,
     redaction,
-    running_experiment,
     sending,
+    source_code,
     system_details,
     temporary_files,
     threads,
     waiting,
 )
 from .protocols import Wrapper
+from .running_experiment import FUNCTIONS, answer_by_context
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,8 @@ def _of_experiments(name: str, wrapper: Wrapper, otherwise: str) -> Patch:
 
 _ENDS_OURS = "it ends the task's own"
 _FILLS_THE_DISK = "what is logged can fill the disk"
+_HAS_THE_KEY = "source with the API key in it is logged"
+_IS_OURS = "a file of this plugin is logged as the task's source"
 _NOT_TEMPORARY = "it is where the body cleans up"
 _NEEDS_COMET = "it fails, or takes long, where Comet is away"
 _BESIDE_MLFLOW = "a run of MLflow has an experiment of its own"
@@ -83,7 +88,7 @@ PATCHES = (
         "comet_ml.streamer.handlers.online_handler",
         "OnlineMessageHandler.handle",
         sending.send_beside,
-        "Others are sent one after the other",
+        "Others and system details are sent one after the other",
     ),
     Patch("comet_ml.streamer.offline", "OfflineStreamer.abort_and_wait", sending.wake, "the end takes 0.8 s longer"),
     Patch(
@@ -95,7 +100,19 @@ PATCHES = (
     ),
     Patch("comet_ml.connection", "Reporting.report", http.report, "reports of failures may go to Comet's own service"),
     Patch("comet_ml._logging", "CometLoggingConfig.redact_string", redaction.learn, "a key of the body's is printed"),
+    Patch(
+        "comet_ml._online",
+        "Experiment._report_experiment_error",
+        threads.beside_the_body,
+        "a call that fails tells Comet so, and waits",
+    ),
     _of_experiments("_log_cloud_details", threads.beside_the_body, "the start asks three clouds whether it is theirs"),
+    Patch(
+        "comet_ml.console",
+        "StdLogger.clean",
+        output.stop_listening,
+        "an end takes the output from experiments that go on, and gives it to streams that may be closed",
+    ),
     Patch("comet_ml.env_logging", "get_command", system_details.command, "the system details have the command line"),
     Patch(
         "comet_ml.experiment",
@@ -149,7 +166,10 @@ PATCHES = (
         ("comet_ml.config:Config.has_fallback_to_offline_enabled",),
     ),
     Patch("comet_ml.replay_manager", "ReplayManager.register_messages", message_list.register, _FILLS_THE_DISK),
-    _of_experiments("_log_preprocessed_asset", disk_room.log_asset, _FILLS_THE_DISK),
+    _of_experiments("_log_preprocessed_asset", source_code.log_asset, f"{_FILLS_THE_DISK}, and {_HAS_THE_KEY}"),
+    Patch("comet_ml.git_logging", "get_git_patch", source_code.git_patch, _HAS_THE_KEY),
+    Patch("comet_ml.experiment", "get_caller_file_path", source_code.of_the_session, _IS_OURS),
+    _of_experiments("set_filename", source_code.of_the_session, _IS_OURS),
 )
 """Every row. `tests/sdk/test_contract.py` fails when the SDK drops one."""
 
@@ -157,11 +177,15 @@ _Place: TypeAlias = tuple[object, str, object]
 """An object of the SDK, a name in it, and what stands there."""
 
 _lock = process_lock()
+_as_left: list[tuple[Mapping[str, object], str, object]] = []
+"""Names of the SDK, and what stood there after `apply`: to look at all rows anew would take a millisecond a call."""
 
 
 def apply() -> None:
     """Put the table in force, all of it or nothing; rows that are in force stay as they are."""
     with _lock():
+        if _as_left and all(names.get(name) is left for names, name, left in _as_left):
+            return
         done: list[_Place] = []
         try:
             for patch in PATCHES:
@@ -173,12 +197,15 @@ def apply() -> None:
                     if isinstance(original, (FunctionType, staticmethod, property)) and not _is_ours(original):
                         setattr(parent, attribute, _wrapped(original, patch.wrapper))
                         done.append((parent, attribute, original))
-            running_experiment.answer_by_context()
+            answer_by_context()
         except BaseException:
             # An interrupt, too, must not leave the SDK half patched.
             for parent, attribute, original in reversed(done):
                 setattr(parent, attribute, original)
             raise
+        names = [(vars(parent), name) for patch in PATCHES for parent, name, _ in _places(patch)]
+        names += [(sys.modules, "comet_ml"), *((vars(sys.modules["comet_ml.config"]), name) for name in FUNCTIONS)]
+        _as_left[:] = [(each, name, each.get(name)) for each, name in names]
 
 
 def in_force() -> list[Patch]:

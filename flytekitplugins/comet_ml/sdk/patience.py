@@ -37,19 +37,20 @@ deadlines: WeakKeyDictionary[OnlineStreamer, float] = WeakKeyDictionary()
 """For each streamer that sends: the moment, by the monotonic clock, at which its end gives up."""
 
 
-def be_patient(experiment: Experiment, timeouts: Mapping[str, float], retries: int, backoff_factor: float) -> None:
-    """Let an experiment's connections wait and retry as the settings in force say, and not as they did at the start.
+def be_patient(owner: object, timeouts: Mapping[str, float], retries: int, backoff_factor: float) -> None:
+    """Let the connections of an experiment or a client wait and retry as the settings in force say from now on.
 
-    They keep the settings under which they were made. `requests` and `urllib3` have public names for them; where the
-    SDK keeps its clients elsewhere they stay impatient: what they cannot deliver then comes into an archive sooner.
+    They keep the settings under which they were made, at the start. `requests` and `urllib3` have public names for
+    them. Where the SDK keeps its clients elsewhere they stay impatient: what they cannot deliver then comes into an
+    archive sooner.
 
     Args:
-        experiment: An experiment that has started, online.
+        owner: An experiment that has started, online; or a client.
         timeouts: Seconds that a request may take, for the client ``http`` and the client ``api``.
         retries: How often a request is tried again.
         backoff_factor: How much longer each time (`urllib3.Retry`).
     """
-    for kind, client in _clients(experiment).items():
+    for kind, client in _clients(owner).items():
         _set_patience(client, timeouts[kind], total=retries, backoff_factor=backoff_factor)
 
 
@@ -73,10 +74,17 @@ def hurry(experiment: Experiment, seconds: float) -> None:
             experiment.streamer.terminate_timeout = max(1.0, min(experiment.streamer.terminate_timeout, 0.1 * seconds))
 
 
-def _clients(experiment: Experiment) -> dict[str, LowLevelHTTPClient]:
-    """The HTTP clients of an experiment, by the name of their timeout."""
-    places = {"http": ("connection", "_low_level_http_client"), "api": ("rest_api_client", "low_level_api_client")}
-    found = {kind: getattr(getattr(experiment, owner, None), name, None) for kind, (owner, name) in places.items()}
+_PLACES = (
+    ("http", "connection", "_low_level_http_client"),
+    ("api", "rest_api_client", "low_level_api_client"),
+    ("api", "_client", "low_level_api_client"),
+)
+"""Where experiments, and clients, have their HTTP clients, by the name of their timeout."""
+
+
+def _clients(owner: object) -> dict[str, LowLevelHTTPClient]:
+    """The HTTP clients of an experiment, or of a client, by the name of their timeout."""
+    found = {kind: getattr(getattr(owner, part), name, None) for kind, part, name in _PLACES if hasattr(owner, part)}
     return {kind: client for kind, client in found.items() if client is not None and hasattr(client, "default_timeout")}
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
+from ..names import CometState
+
 Wrapped: TypeAlias = Callable[..., Any]
 """A function of the SDK, bound to its object."""
 
@@ -44,6 +46,9 @@ class Experiment(Protocol):
 
     def set_name(self, name: str) -> None:
         """Give it a name."""
+
+    def get_tags(self) -> list[str]:
+        """Its tags."""
 
     def add_tags(self, tags: Sequence[str]) -> None:
         """Add tags."""
@@ -90,7 +95,7 @@ class StoredExperiment(Protocol):
     def get_others_summary(self) -> Sequence[Mapping[str, object]] | None:
         """Its Others: ``name`` and ``valueCurrent``."""
 
-    def get_state(self) -> str:
+    def get_state(self) -> CometState:
         """``running``, ``finished`` or ``crashed``."""
 
     def set_state(self, state: str) -> object:

@@ -57,6 +57,10 @@ class SDKLogFilter:
         self._listeners: dict[int | None, list[Callable[[logging.LogRecord], bool]]] = {}
         self._said: OrderedDict[tuple[str, str, str], int] = OrderedDict()
 
+    def protect(self, api_key: str) -> None:
+        """Mask an API key from now on, however it is spelled."""
+        self.secrets |= spellings(api_key)
+
     def install(self) -> None:
         """Begin: from now on every record of the process comes by."""
         _put_in_force()
@@ -137,7 +141,7 @@ def learn(call: Call, wrapped: Wrapped, instance: object, args: Arguments, kwarg
     for key in (*args, *kwargs.values()):
         if isinstance(key, str):
             for each in _filters:
-                each.secrets |= spellings(key)
+                each.protect(key)
 
 
 def _is_of(name: object, roots: tuple[str, ...]) -> bool:
@@ -190,6 +194,11 @@ def _is_shown(record: object) -> bool:
         record.msg, record.args = f"(a record of {record.name!r} could not be read: {type(problem).__name__})", ()
         record.exc_info, record.exc_text = None, None
         return True
+
+
+def has_a_secret(text: str) -> bool:
+    """Whether a text has a secret of a session in it that runs."""
+    return is_told(text, _union(*(each.secrets for each in list(_filters))))
 
 
 def _secrets() -> frozenset[str]:

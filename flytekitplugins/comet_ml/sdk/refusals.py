@@ -73,6 +73,11 @@ def refusal(error: BaseException, *, server: str, workspace: str, project_name: 
     return None
 
 
+def is_refusal(error: BaseException) -> bool:
+    """Whether the server refuses something by an exception of the SDK: to ask again is of no use."""
+    return refusal(error, server="", workspace="", project_name="") is not None
+
+
 def is_unreachable(error: BaseException) -> bool:
     """Whether an exception says that there was no connection to the server: asking again would only take time."""
     import requests

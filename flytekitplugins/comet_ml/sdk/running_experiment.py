@@ -30,7 +30,9 @@ def own_call(sdk: Any) -> Iterator[Call]:
         sdk: The `comet_ml` module, or what a test has put in its place.
     """
     with _lock():
-        call = Call(process_wide(sdk), sdk.get_running_experiment())
+        # Out of any call, the SDK's answer is the newest of the process, which may be that of a call beside this one.
+        is_inside = current.get() is not None or not calls
+        call = Call(process_wide(sdk), sdk.get_running_experiment() if is_inside else None)
         call.streams = calls[0].streams if calls else {name: getattr(sys, name) for name in ("stdout", "stderr")}
         if not _answers_by_context(sdk):
             sdk.config.set_global_experiment(None)

@@ -14,7 +14,7 @@ from ..foreign_text import described
 from ..log import logger
 from .call import calls, directly
 from .experiments import is_offline, online_of
-from .message_list import has_arrived, not_arrived
+from .message_list import has_arrived, not_arrived, number_to_send
 from .patience import deadlines, hurry
 from .protocols import Arguments, Experiment, Keywords, Wrapped
 from .threads import answer_within, run_within, wait_until
@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from comet_ml.streamer.online import OnlineStreamer
     from comet_ml.thread_pool import Future
 
-_others: WeakKeyDictionary[OnlineMessageHandler, dict[str, Future]] = WeakKeyDictionary()
-"""For each handler of messages: the Others that are under way, by name."""
+_beside: WeakKeyDictionary[OnlineMessageHandler, dict[str, Future]] = WeakKeyDictionary()
+"""For each handler of messages: the newest of each row of messages that are sent beside the others."""
+
+_SYSTEM_DETAILS = ("installed_packages", "os_packages", "system_details", "gpu_static_info")
+"""Types of messages that Comet gets at one address, a part of the system details each."""
 
 
 # The end
@@ -39,13 +42,39 @@ def deliver_within(experiment: Experiment, seconds: float) -> bool:
         experiment: An online experiment that has not ended.
         seconds: How long it may take.
     """
-    online = online_of(experiment)
-    deadline, before = time.monotonic() + seconds, not_arrived(online)
+    deadline = time.monotonic() + seconds
     flush = _directly(experiment.flush, experiment, "The Comet experiment %s was not flushed: %s")
-    flushed = answer_within(seconds, flush, "comet-ml-flush")
-    wait_for_others(online, lambda: deadline)
-    # This is not about what is logged meanwhile.
-    return flushed.done() and bool(flushed.result()) and not before & not_arrived(online)
+    flushed = answer_within(seconds, lambda: flush_all(experiment, flush, lambda: deadline), "comet-ml-flush")
+    return flushed.done() and flushed.result()
+
+
+def flush_all(experiment: Experiment, flush: Callable[[], object], deadline: Callable[[], float]) -> bool:
+    """Have an experiment send what was logged to it before, and say whether Comet has that.
+
+    The SDK's `flush` may come back too early. What was logged last may be in the hands of a thread then.
+
+    Args:
+        experiment: An experiment that has not ended.
+        flush: The SDK's own `flush` of it.
+        deadline: When to stop waiting for what is sent beside other messages; it may come nearer meanwhile.
+    """
+    online = online_of(experiment)
+
+    def flush_once() -> bool:
+        flushed = bool(flush())
+        wait_for_what_is_beside(online, deadline)
+        return flushed
+
+    is_taken = online is None or experiment.streamer.messages.empty()
+    if not is_taken and not flush_once():
+        return False
+    flushed = flush_once()
+    left = not_arrived(online)
+    if flushed and left and number_to_send(experiment.streamer.replay_manager):
+        flushed = flush_once()
+        # This is not about what is logged meanwhile.
+        left &= not_arrived(online)
+    return flushed and not left
 
 
 def end_within(experiment: Experiment, seconds: float) -> bool:
@@ -99,24 +128,35 @@ def wait_for_finish(wrapped: Wrapped, instance: OnlineStreamer, args: Arguments,
         return False
     if instance not in deadlines:
         return bool(wrapped(*args, **kwargs))
-    finished = answer_within(0, lambda: wrapped(*args, **kwargs), "comet-ml-sending")
+
+    def finish() -> bool:
+        finished = bool(wrapped(*args, **kwargs))
+        if finished and not has_arrived(instance):
+            # The SDK's thread may have had a message in its hands, which was in no queue and no batch.
+            instance.join(max(0.0, deadlines[instance] - time.monotonic()))
+            finished = bool(wrapped(*args, **kwargs))
+        return finished
+
+    finished = answer_within(0, finish, "comet-ml-sending")
     wait_until(finished.done, lambda: deadlines[instance])
-    wait_for_others(instance, lambda: deadlines[instance])
-    return finished.done() and finished.exception() is None and bool(finished.result()) and has_arrived(instance)
+    wait_for_what_is_beside(instance, lambda: deadlines[instance])
+    return finished.done() and finished.exception() is None and finished.result() and has_arrived(instance)
 
 
 def send_beside(wrapped: Wrapped, instance: OnlineMessageHandler, args: Arguments, kwargs: Keywords) -> object:
-    """Send an Other at the same time as others, with the workers that upload files.
+    """Send Others and system details beside other messages, with the workers that upload files.
 
-    The SDK sends a request for each Other, one after the other. At 100 ms a request, those that identify a task take a
-    second. Others of one name keep their order.
+    The SDK sends a request for each of them, one after the other. At 100 ms a request, those that identify a task take
+    a second. Others of one name keep their order, and so do the parts of the system details.
     """
     pool = getattr(getattr(instance, "_file_upload_manager", None), "_executor", None)
     message = args[0]
-    if not calls or pool is None or message.type != "log_other":
+    is_other = message.type == "log_other"
+    if not calls or pool is None or not (is_other or message.type in _SYSTEM_DETAILS):
         return wrapped(*args, **kwargs)
-    pending = _others.setdefault(instance, {})
-    before = pending.get(message.key)
+    row = f"log_other {message.key}" if is_other else "system details"
+    pending = _beside.setdefault(instance, {})
+    before = pending.get(row)
 
     def send() -> None:
         if before is not None:
@@ -124,17 +164,17 @@ def send_beside(wrapped: Wrapped, instance: OnlineMessageHandler, args: Argument
         wrapped(*args, **kwargs)
 
     try:
-        pending[message.key] = pool.submit(send)
+        pending[row] = pool.submit(send)
     except RuntimeError:
         # The pool is closed: the experiment is about to end.
         send()
     return None
 
 
-def wait_for_others(online: OnlineStreamer | None, deadline: Callable[[], float]) -> None:
-    """Wait for the Others that are under way, until a deadline that may come nearer meanwhile."""
+def wait_for_what_is_beside(online: OnlineStreamer | None, deadline: Callable[[], float]) -> None:
+    """Wait for the Others and system details that are under way, until a deadline that may come nearer meanwhile."""
     handler = getattr(online, "message_handler", None)
-    for pending in list(_others.get(handler, {}).values()) if handler is not None else ():
+    for pending in list(_beside.get(handler, {}).values()) if handler is not None else ():
         wait_until(pending.done, deadline)
 
 

@@ -9,11 +9,14 @@ that is taken off leaves the COMET_* variables as it found them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 
 from ..forks import process_lock
 
 PREFIX = "COMET_"
+EXPERIMENT_KEY = f"{PREFIX}EXPERIMENT_KEY"
+"""The experiment that the SDK continues. Who takes the experiment's key away wants another experiment."""
 
 _lock = process_lock()
 # By identity of the environment, since people's tests replace `os.environ` with a dictionary of their own.
@@ -42,6 +45,10 @@ def rendered(value: object) -> str | None:
     if isinstance(value, Iterable):
         return ",".join(rendered(item) or "" for item in value)
     return str(value)
+
+
+_held: dict[int, SettingsLayer] = {}
+"""The layer that holds while the body of its call opens an experiment, though it may not be on top."""
 
 
 class SettingsLayer:
@@ -82,8 +89,52 @@ class SettingsLayer:
     def _put(self, names: Iterable[str]) -> None:
         """What `apply` does, for some variables alone: a pod can have thousands."""
         with _lock():
-            if _stacks[id(self.environ)][-1] is self:
+            if _in_force(self.environ) is self:
                 _put(self.environ, names, {**self._base, **self._values})
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """Have the layer's settings hold while the block runs, in one thread at a time.
+
+        The body can have taken settings away: these are put back. Or the layer of another session is on top, as in
+        async tasks that overlap: then the variables are those of this one.
+        """
+        with _lock():
+            in_force, outer = _in_force(self.environ), _held.get(id(self.environ))
+            found, wanted = _comet_variables(self.environ), {**self._base, **self._values}
+            if in_force is self:
+                # What the body has set, counts.
+                wanted.pop(EXPERIMENT_KEY, None)
+                wanted = {**{name: value for name, value in wanted.items() if value is not None}, **found}
+            _held[id(self.environ)] = self
+            _put(self.environ, {*found, *wanted}, wanted)
+        try:
+            yield
+        finally:
+            with _lock():
+                _held.pop(id(self.environ), None)
+                if outer is not None:
+                    _held[id(self.environ)] = outer
+                now = _in_force(self.environ)
+                if now is in_force:
+                    _put(self.environ, {*_comet_variables(self.environ), *found}, found)
+                elif now is not None:
+                    # The other session has ended meanwhile.
+                    now.apply()
+
+    def says(self, name: str) -> str | None:
+        """What the layer says of a variable, or what it found; None where that is nothing."""
+        return {**self._base, **self._values}.get(name)
+
+    def holds(self) -> bool:
+        """Whether the layer is in force and nothing that it says was taken away, or it is not on any more."""
+        with _lock():
+            stack = _stacks.get(id(self.environ), [])
+            if self not in stack:
+                return True
+            wanted = {**self._base, **self._values}
+            missing = {n for n, value in wanted.items() if value is not None} - {*self.environ, EXPERIMENT_KEY}
+            return _in_force(self.environ) is self and not missing
 
     def remove(self) -> None:
         """Take the layer off; a second time does nothing."""
@@ -96,7 +147,7 @@ class SettingsLayer:
             if position < len(stack):
                 # What the next one will leave behind is not this one's any more.
                 stack[position]._found = self._found
-            else:
+            elif _held.get(id(self.environ)) in (None, self):
                 _put(self.environ, {*_comet_variables(self.environ), *self._found}, self._found)
             if not stack:
                 del _stacks[id(self.environ)]
@@ -111,6 +162,10 @@ class SettingsLayer:
                 if name in variables:
                     without[name] = variables[name]
         return without
+
+
+def _in_force(environ: MutableMapping[str, str]) -> SettingsLayer | None:
+    return _held.get(id(environ)) or next(reversed(_stacks.get(id(environ), [])), None)
 
 
 def _comet_variables(environ: Mapping[str, str]) -> dict[str, str]:

@@ -6,7 +6,7 @@ SDK goes on writing to a file that has no name any more.
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 from ..log import logger
 from .call import Call, nearest
@@ -28,7 +28,7 @@ def in_own_directory(wrapped: Wrapped, instance: None, args: Arguments, kwargs: 
 def tell_if_gone(call: Call, experiment: Experiment) -> None:
     """Warn once if somebody has removed what an experiment has on the disk."""
     writer = writer_of(experiment)
-    if writer is None or experiment.ended or Path(writer.tmp_dir, MESSAGES).exists():
+    if writer is None or experiment.ended or os.path.exists(os.path.join(writer.tmp_dir, MESSAGES)):
         return
     if call.tells(f"gone {writer.tmp_dir}"):
         logger.warning(

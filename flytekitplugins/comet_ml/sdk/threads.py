@@ -18,6 +18,8 @@ from .protocols import Arguments, Keywords, Wrapped
 
 _T = TypeVar("_T")
 
+_SECONDS_TO_MEET = 5.0
+
 
 def run_within(seconds: float, step: Callable[[], object], name: str) -> threading.Thread:
     """Run a step in a daemon thread with this context, and wait for it.
@@ -71,8 +73,8 @@ def at_exit(step: Callable[[], None]) -> None:
 
 @in_body
 def beside_the_body(call: Call, wrapped: Wrapped, instance: object, args: Arguments, kwargs: Keywords) -> None:
-    """Do in a thread what the start need not wait for: the SDK asks the services of three clouds where it runs."""
-    run_within(0, lambda: wrapped(*args, **kwargs), "comet-ml-cloud-details")
+    """Do in a thread what nobody need wait for: the SDK asks three clouds where it runs, and tells of failed calls."""
+    run_within(0, lambda: wrapped(*args, **kwargs), "comet-ml-beside")
 
 
 @in_body
@@ -81,9 +83,22 @@ def leave_at_exit(call: Call, wrapped: Wrapped, instance: object, args: Argument
 
     Python joins the workers of every `concurrent.futures` pool at exit, for as long as a request of theirs may take.
     It has no switch for that. So the pool is made in a daemon thread, which makes its workers daemons too, and they are
-    taken off the list of those to join.
+    taken off the list of those to join. A pool makes a worker when it needs one, and would make the last ones later.
     """
-    answer_within(0, lambda: wrapped(*args, **kwargs), "comet-ml-upload-workers").result()
+
+    def make() -> None:
+        wrapped(*args, **kwargs)
+        number = getattr(instance, "max_workers", 1)
+        # Nobody passes it before all workers are there.
+        together = threading.Barrier(number)
+        try:
+            for _ in range(number):
+                instance.submit(together.wait, _SECONDS_TO_MEET)  # type: ignore[attr-defined]
+        except RuntimeError:
+            # The process may have no more threads.
+            together.abort()
+
+    answer_within(0, make, "comet-ml-upload-workers").result()
     workers = getattr(getattr(instance, "_executor", None), "_threads", ())
     joined_at_exit = getattr(concurrent.futures.thread, "_threads_queues", None)
     if joined_at_exit is None:

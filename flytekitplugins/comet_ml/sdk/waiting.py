@@ -11,9 +11,9 @@ from concurrent.futures import Future
 
 from ..log import logger
 from .call import Call, call_of, in_body
-from .experiments import online_of
+from .message_list import number_to_send
 from .protocols import Arguments, Experiment, Keywords, Wrapped
-from .sending import end_within, is_connected, wait_for_others
+from .sending import end_within, flush_all, is_connected
 from .temporary_files import tell_if_gone
 from .threads import answer_within
 
@@ -29,9 +29,7 @@ def flush(call: Call, wrapped: Wrapped, instance: Experiment, args: Arguments, k
         return False
 
     def flush() -> bool:
-        flushed = bool(wrapped(*args, **kwargs))
-        wait_for_others(online_of(instance), lambda: math.inf)
-        return flushed
+        return flush_all(instance, lambda: wrapped(*args, **kwargs), lambda: math.inf)
 
     flushed = answer_within(0.05, flush, "comet-ml-flush")
     return _is_done(owner, instance, flushed) and flushed.exception() is None and flushed.result()
@@ -97,10 +95,8 @@ def _progress(experiment: Experiment) -> tuple[object, ...]:
     """Something that changes when the server has taken something."""
     try:
         streamer = experiment.streamer
-        records, uploads = streamer.replay_manager, streamer.online_streamer._file_upload_manager
-        with records.__lock__:
-            left = records.conn.execute("SELECT COUNT(*) FROM messages WHERE status != 3").fetchone()
-        return *left, *uploads.remaining_data(), streamer.messages.qsize()
+        uploads = streamer.online_streamer._file_upload_manager
+        return number_to_send(streamer.replay_manager), *uploads.remaining_data(), streamer.messages.qsize()
     except Exception as error:
         logger.debug("It cannot be told how much is left to send: %s", error)
         return ()

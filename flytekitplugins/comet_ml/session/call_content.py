@@ -60,7 +60,7 @@ def log_inputs(experiment: Experiment, plan: SessionPlan, secrets: Collection[st
     if report.asset is not None:
         name = marked(plan.mark, INPUTS_ASSET)
         experiment.log_asset_data(report.asset, name=name)
-        logger.info("The inputs are too many, too deep or too long for parameters: all are in the asset %s.", name)
+        logger.info("Not all inputs fit into parameters (number, depth, length, names): all are in the asset %s.", name)
     if report.left_out:
         logger.info("Inputs that are not logged as parameters: %s.", _listed(report.left_out))
 
@@ -85,7 +85,7 @@ def log_outputs(experiment: Experiment | None, plan: SessionPlan, returned: obje
     if report.others:
         experiment.log_others({marked(plan.mark, name): value for name, value in report.others.items()})
     if report.left_out:
-        logger.info("Outputs that are not logged: %s.", _listed(report.left_out))
+        logger.info("Outputs that are not logged, or not in full: %s.", _listed(report.left_out))
 
 
 def _listed(names: Sequence[str]) -> str:

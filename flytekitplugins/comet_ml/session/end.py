@@ -145,7 +145,7 @@ class End(Part):
         self._archive_what_is_there(left_open, seconds - 0.2)
         if self._call.left_behind is not None and outcome.status != "terminated":
             # What it has created must not stay running in Comet.
-            self._call.left_behind.join(min(_SECONDS_FOR_A_LATE_START, deadline.left))
+            self._call.left_behind.wait(min(_SECONDS_FOR_A_LATE_START, deadline.left))
 
     def _is_the_task_s(self, experiment: Experiment) -> bool:
         # A logger can have opened it, under the same key, as another object.
@@ -193,8 +193,7 @@ class End(Part):
 
     def _tell_what_is_lost(self, experiment: Experiment) -> None:
         lost = disk_room.lost(experiment)
-        if lost and f"lost {experiment.get_key()}" not in self._call.told:
-            self._call.told.add(f"lost {experiment.get_key()}")
+        if lost and self._call.tells(f"lost {experiment.get_key()}"):
             logger.warning(
                 "The archive of the Comet experiment %s lacks what the disk had no room for: %s.",
                 experiment.get_key(),
@@ -242,7 +241,9 @@ class End(Part):
     def _name_the_others(self) -> None:
         """Have the experiment that the node links to name those that the body has opened besides."""
         own = self._call.own
-        keys = dict.fromkeys(each.get_key() for each in self._call.opened if not each.disabled)
+        # One that Comet has refused is neither alive nor ended.
+        there = [each for each in self._call.opened if not each.disabled and (each.alive or each.ended)]
+        keys = dict.fromkeys(each.get_key() for each in there)
         if own is None or own.disabled or len(keys) < 2 or is_offline(own):
             return
         others = ", ".join(key for key in keys if key != own.get_key())

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..sdk.comet_sdk import CometSDK
+from ..sdk.in_pytest import is_in_pytest
+from ..sdk.server_address import URL_OVERRIDE
 from ..sdk.settings import variable
 from ..web_address import is_loopback
 from .plan import SessionPlan
-from .server import URL_OVERRIDE, server_settings
-
-_SIGNS = ("PYTEST_CURRENT_TEST", "PYTEST_VERSION")
-"""What pytest sets. The first is for each test, and the second, from 8.2 on, for the whole run."""
+from .server import server_settings
 
 
 def would_send_unasked(sdk: CometSDK, plan: SessionPlan, environ: Mapping[str, str]) -> bool:
@@ -25,11 +24,11 @@ def would_send_unasked(sdk: CometSDK, plan: SessionPlan, environ: Mapping[str, s
         plan: What the session is to do.
         environ: The environment of the process.
     """
-    if not sdk.is_real or plan.remote or not any(environ.get(name) for name in _SIGNS):
+    if not sdk.is_real or sdk.is_answered_here or plan.remote:
         return False
     if environ.get(variable("api_key")) or plan.login_kwargs.get("api_key"):
         return False
     api_key = sdk.setting("comet.api_key")
     settings = server_settings(sdk, plan, api_key, environ)
     server = plan.login_kwargs.get("url_override") or settings.get(URL_OVERRIDE)
-    return bool(api_key) and not is_loopback(str(server))
+    return bool(api_key) and not is_loopback(str(server)) and is_in_pytest(environ)

@@ -6,22 +6,20 @@ import inspect
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Literal
 
 from ..log import logger
-from .termination import Action, SignalHandler
+from ..signal_handlers import SignalHandler
+from .termination import Action
+
+_LOST = "What had not arrived in Comet by then is lost"
 
 
 @contextmanager
-def uninterrupted(
-    seconds: float,
-    hurry: Action | None = None,
-    *,
-    lost: Callable[[], str] = lambda: "What had not arrived in Comet by then is lost",
-) -> Iterator[Interrupt]:
+def uninterrupted(seconds: float, hurry: Action | None = None) -> Iterator[Interrupt]:
     """Let the block come to its end although somebody interrupts it; then the interrupt goes on.
 
     A second interrupt leaves the block at once, and so does the end of the time. A warning then says what was lost.
@@ -30,7 +28,6 @@ def uninterrupted(
     Args:
         seconds: How long the block may take after the interrupt.
         hurry: Is called after the interrupt, in a thread, to bring the block to its end in that time.
-        lost: Says what was lost, in a sentence without its full stop.
 
     Yields:
         Whether somebody has interrupted the block.
@@ -45,8 +42,8 @@ def uninterrupted(
         yield Interrupt()
         return
     interrupt = Interrupt(previous, seconds, hurry)
-    signal.signal(signal.SIGINT, interrupt.handle)
     try:
+        signal.signal(signal.SIGINT, interrupt.handle)
         yield interrupt
     except KeyboardInterrupt:
         if interrupt.left is None:
@@ -56,11 +53,9 @@ def uninterrupted(
         if signal.getsignal(signal.SIGINT) == interrupt.handle:
             signal.signal(signal.SIGINT, previous)
         if interrupt.left == "again":
-            logger.warning("Interrupted again: the end of the Comet experiment was left in the middle. %s.", lost())
+            logger.warning("Interrupted again: the end of the Comet experiment was left in the middle. %s.", _LOST)
         elif interrupt.left == "late":
-            logger.warning(
-                "The Comet experiment did not end within %.0f seconds of the interrupt. %s.", seconds, lost()
-            )
+            logger.warning("The Comet experiment did not end within %.0f seconds of the interrupt. %s.", seconds, _LOST)
         if interrupt.received:
             _go_on(previous)
     if interrupt.left is not None:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from ..deadline import start, wait_for
 from ..forks import process_lock
 from ..sdk.threads import at_exit
-from .termination import SECONDS_TO_ACT, Action
+from .termination import SECONDS_TO_ACT, SLACK, Action
 
 _lock = process_lock()
 _ends: list[Action] = []
@@ -56,7 +56,7 @@ def _end_all() -> None:
     for thread in threads:
         start(thread)
     for thread in threads:
-        wait_for(thread, SECONDS_TO_ACT)
+        wait_for(thread, SLACK * SECONDS_TO_ACT)
 
 
 if hasattr(os, "register_at_fork"):

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import Literal
 
-from ..names import Status
+from ..names import Status, crashed
 
 State = Literal["new", "starting", "running", "ending", "ended"]
 
@@ -27,7 +27,7 @@ class Outcome:
     @property
     def crashed(self) -> bool:
         """Whether Comet is to show the experiment as crashed."""
-        return self.status != "finished"
+        return crashed(self.status)
 
 
 class LifeCycle:

@@ -14,15 +14,17 @@ from ..sdk.call import Fallback
 from ..sdk.experiments import is_offline, is_resumed, silence_state
 from ..sdk.patience import SHORT_TIMEOUTS, be_patient
 from ..sdk.protocols import Experiment
-from ..sdk.redaction import spellings
-from ..sdk.settings import variable
-from .describe import announce, describe
+from ..sdk.settings import EXPERIMENT_KEY, variable
+from .client import EndClient
+from .describe import describe
 from .in_test import would_send_unasked
+from .life_cycle import Deadline
 from .login import log_in
 from .plan import Mode
 from .server import COMET_HOSTS, login_settings, server_of, server_settings
-from .shared import Part, Shared
-from .start import Starter
+from .shared import SETTINGS_OF_MODES, Part, Shared
+from .start import SECONDS_TO_START, Starter
+from .whereabouts import announce
 
 _COMMAND_LINE = "COMET_AUTO_LOG_CLI_ARGUMENTS"
 
@@ -43,15 +45,17 @@ class Opening(Part):
         self.cause: BaseException | None = None
         self.server_elsewhere: str | None = None
         self._is_away = False
+        self._client = EndClient(shared)
         super().__init__(shared)
 
     def open(self) -> None:
         """Put the settings in force, log in and start, as far as the mode needs it."""
+        deadline = Deadline(SECONDS_TO_START)
         with self._impatient():
             starter = self._opened()
-        self._bind(self._environ.get(variable("api_key")) or self._configured_key())
+        self._call.own = self.experiment
+        self._bind(deadline)
         if self.experiment is not None:
-            self._call.own = self._call.started = self.experiment
             self._describe(self.experiment, starter)
 
     def fallback(self) -> Fallback | None:
@@ -98,7 +102,8 @@ class Opening(Part):
             if plan.start and not self._has_key(arguments):
                 self.mode = "offline"
         starter = Starter(self.shared, self.mode)
-        self.experiment = starter.start(check if wants_check else None)
+        api_key = arguments.get("api_key") or self._environ.get(variable("api_key")) or self._configured_key()
+        self.experiment = starter.start(check if wants_check else None, lambda: self._client.begin(api_key))
         self.mode, self.cause = starter.mode, starter.cause
         self._is_away = starter.is_away or self.mode == "offline"
         return starter
@@ -114,16 +119,13 @@ class Opening(Part):
         plan, arguments = self._plan, self._plan.login_arguments()
         self._layer.set(login_settings(arguments))
         before = self._call.before
-        if before is not None and self._environ.get("COMET_EXPERIMENT_KEY") == before.get_key():
+        if before is not None and self._environ.get(EXPERIMENT_KEY) == before.get_key():
             # The key of the experiment that is set aside.
-            self._layer.set({"COMET_EXPERIMENT_KEY": None})
+            self._layer.set({EXPERIMENT_KEY: None})
         if not plan.log_command_line and not self._environ.get(_COMMAND_LINE):
             self._layer.set({_COMMAND_LINE: "0"})
         self.mode = self._requested_mode()
-        if self.mode == "disabled":
-            self._layer.set({"COMET_AUTO_LOG_DISABLE": "1", "COMET_EXPERIMENT_KEY": None})
-        elif self.mode == "offline":
-            self._layer.set({"COMET_START_ONLINE": "0"})
+        self._layer.set(SETTINGS_OF_MODES[self.mode])
         self._protect(self._configured_key())
         return arguments
 
@@ -159,7 +161,7 @@ class Opening(Part):
     def _protect(self, api_key: object) -> None:
         """Keep a key out of the log and the experiment's data."""
         if isinstance(api_key, str):
-            self._log_filter.secrets |= spellings(api_key)
+            self._log_filter.protect(api_key)
 
     def _requested_mode(self) -> Mode:
         if not self._plan.primary and self._plan.rank is None:
@@ -178,32 +180,36 @@ class Opening(Part):
             return "disabled"
         return "online"
 
-    def _bind(self, api_key: object) -> None:
+    def _bind(self, deadline: Deadline) -> None:
         """Note server and key: the end uses these, and not what the body has left in the environment."""
         server = server_of(self._sdk, self._plan.host)
         if urlsplit(server).hostname not in COMET_HOSTS:
             self.server_elsewhere = server
             http.keep_reports_home()
-        if self.mode == "online" and isinstance(api_key, str):
+        if self.mode == "online":
             with self.shared.guarded("The end asks the server that the settings name then"):
-                self._sdk.bind(api_key)
+                client = self._client.take(deadline.left)
+                if client is not None:
+                    self._be_patient(client)
+                    self._sdk.bind(client)
 
     def _describe(self, experiment: Experiment, starter: Starter) -> None:
         created = self.mode == "online" and not is_resumed(experiment)
         if self._plan.primary or created:
             # The rank that comes first, whichever it is, names it.
             describe(experiment, starter)
-        if self._plan.primary:
-            announce(experiment, starter)
-        else:
+        if self._plan.primary and not self._plan.nested and starter.cause is None:
+            announce(self.shared, experiment, starter.mode)
+        if self._plan.nested or not self._plan.primary:
             silence_state(experiment)
         if self.mode == "online":
             self._be_patient(experiment)
 
-    def _be_patient(self, experiment: Experiment) -> None:
-        if is_offline(experiment) or not self._sdk.is_real:
+    def _be_patient(self, owner: object) -> None:
+        """Have an experiment, or the client for the end, wait as long as the settings say from now on."""
+        if is_offline(owner) or not self._sdk.is_real:
             return
         with self._sdk.one_reading(), self.shared.guarded("Comet's timeouts stay short"):
             timeouts = {kind: float(self._sdk.setting(f"comet.timeout.{kind}")) for kind in ("http", "api")}
             retries, factor = (self._sdk.setting(f"comet.http_session.retry_{n}") for n in ("total", "backoff_factor"))
-            be_patient(experiment, timeouts, int(retries or 0), float(factor or 0))
+            be_patient(owner, timeouts, int(retries or 0), float(factor or 0))

@@ -30,6 +30,11 @@ def outcome_of(error: BaseException | None) -> Outcome:
     return Outcome("terminated" if is_a(error, asyncio.CancelledError) else "failed", error)
 
 
+def outcome_by(raised: BaseException) -> Outcome:
+    """How a task ended by something that was raised in the start or the end, and not in its body."""
+    return Outcome("failed", raised) if isinstance(raised, Exception) else Outcome("terminated")
+
+
 def _is_success(status: Any) -> bool:
     return status is None or (is_a(status, int) and not int.__bool__(status))
 
@@ -47,7 +52,7 @@ class Report(Part):
 
     def log(self, experiment: Experiment, outcome: Outcome, resumed: bool) -> None:
         """Log the outcome to an experiment that has not ended, if it is one to be told."""
-        if not outcome.crashed and not self._says_so(experiment, resumed):
+        if self._plan.nested or (not outcome.crashed and not self._says_so(experiment, resumed)):
             return
         if outcome.status == "terminated" and self._plan.rank is not None and self._failures(experiment):
             # The other ranks are terminated when one fails: its error is the one to show.
@@ -79,6 +84,8 @@ class Report(Part):
 
         The SDK reports a crash only through `sys.excepthook`, and every other end as "finished".
         """
+        if self._plan.nested:
+            return
         if outcome.crashed or (self._plan.mark and self._failures(experiment)) or self._another_rank_failed(experiment):
             self._stored(experiment).set_state("crashed")
         elif self._plan.primary and (resumed or self._had_children()):
@@ -93,7 +100,7 @@ class Report(Part):
 
     def correct(self, experiment: Experiment, outcome: Outcome) -> None:
         """Change what an experiment says that has ended, online."""
-        if is_offline(experiment) or experiment.disabled:
+        if is_offline(experiment) or experiment.disabled or self._plan.nested:
             return
         stored = self._stored(experiment)
         for name, value in self.others(outcome, resumed=True).items():

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from ..inputs.report import InputReport, OutputReport
-from ..keys.experiment_key import Scope
 from ..names import Status
 from ..sdk.arguments import EXPERIMENT_CONFIG_ARGUMENTS
 from ..sdk.experiments import arguments_of_config
@@ -45,8 +44,8 @@ class SessionPlan:
             archives stay where they are written.
         primary: Whether this process speaks for the experiment. Another one is silent, or, with a `rank`, only adds to
             it what the body logs.
-        scope: What the experiment covers: this attempt alone, all attempts of the node, or the whole execution.
         mark: What tells this node from the others that share the experiment; None if it has one of its own.
+        nested: Whether the call is made in another one with the same experiment. That one says how the task ended.
         inputs: Gives what to log of the inputs. It is called with the texts that must not be in that.
         outputs: Gives what to log of what the task returned, likewise; None if nothing of it is logged.
         earlier_experiments: Keys of the earlier attempts' experiments by attempt, newest first.
@@ -75,8 +74,8 @@ class SessionPlan:
     grace_period: float = 30.0
     store_archive: Callable[[str], str] | None = None
     primary: bool = True
-    scope: Scope = "attempt"
     mark: str | None = None
+    nested: bool = False
     inputs: Callable[[Collection[str]], InputReport] = lambda secrets: InputReport()
     outputs: Callable[[object, Collection[str]], OutputReport] | None = None
     earlier_experiments: Mapping[str, str] = field(default_factory=dict)

@@ -7,17 +7,16 @@ import time
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from ..names import COMET_SERVICE
 from ..sdk.arguments import settings_of
 from ..sdk.comet_sdk import CometSDK
+from ..sdk.server_address import URL_OVERRIDE, api_address, server_address
 from ..sdk.settings import rendered, variable
+from ..sdk.stand_in import stand_in
 from .plan import SessionPlan
 
 COMET_HOSTS = frozenset({"comet.com", "www.comet.com", "comet.ml", "www.comet.ml"})
 """Comet's own service, which the SDK talks to by itself."""
-
-COMET_SERVICE = "https://www.comet.com"
-
-URL_OVERRIDE = "COMET_URL_OVERRIDE"
 
 
 def server_settings(sdk: CometSDK, plan: SessionPlan, api_key: object, environ: Mapping[str, str]) -> dict[str, str]:
@@ -40,17 +39,19 @@ def server_settings(sdk: CometSDK, plan: SessionPlan, api_key: object, environ: 
     is_given = urlsplit(plan.host).hostname not in COMET_HOSTS
     named = sdk.named_server(environ, directory=os.getcwd() if plan.remote and is_given else None)
     if named is not None:
-        return {URL_OVERRIDE: named}
+        return {URL_OVERRIDE: stand_in(named)}
     server = sdk.embedded_server(api_key)
     if server is None:
         server = plan.host if is_given else COMET_SERVICE
-    return {URL_OVERRIDE: f"{server.rstrip('/')}/clientlib/"}
+    return {URL_OVERRIDE: stand_in(api_address(server))}
 
 
 def login_settings(arguments: Mapping[str, object]) -> dict[str, str | None]:
     """Environment variables that mean what `arguments` of `comet_ml.login` say, None nothing. Never the API key."""
     settings = settings_of(arguments)
-    return {variable(n): rendered(v) for n, v in settings.items() if n != "api_key" and v is not None}
+    texts = {variable(n): rendered(v) for n, v in settings.items() if n != "api_key" and v is not None}
+    server = texts.get(URL_OVERRIDE)
+    return {**texts, **({URL_OVERRIDE: stand_in(server)} if server else {})}
 
 
 def server_of(sdk: CometSDK, host: str) -> str:
@@ -61,7 +62,7 @@ def server_of(sdk: CometSDK, host: str) -> str:
         host: The decorator's host, where no setting names a server.
     """
     override = sdk.setting("comet.url_override") or host
-    return str(override).removesuffix("/").removesuffix("/clientlib")
+    return server_address(override)
 
 
 class LastOutage:

@@ -10,21 +10,23 @@ import threading
 import time
 from collections.abc import Callable, MutableMapping
 from contextlib import ExitStack
+from dataclasses import replace
 from types import TracebackType
 
 from ..archives.store import DIRECTORY_SETTING, OfflineArchives
+from ..deadline import through
 from ..errors import CometTrackingError
 from ..foreign_text import without_frames
-from ..forks import process_lock
-from ..log import logger
-from ..names import FLYTE_TASK, Status
+from ..names import Status
 from ..sdk import console, refusals
 from ..sdk.call import Call
 from ..sdk.comet_sdk import CometSDK
 from ..sdk.experiments import capturing_no_output
+from ..sdk.masked_groups import raise_without_secrets
 from ..sdk.protocols import Experiment
 from ..sdk.redaction import SDKLogFilter, masked, scrub
 from ..sdk.settings import SettingsLayer
+from .body import Body
 from .call_content import log_outputs
 from .end import End
 from .event_loop import beside_the_loop
@@ -33,13 +35,10 @@ from .interrupt import Interrupt, uninterrupted
 from .leaving import before_exit
 from .life_cycle import Deadline, LifeCycle, Outcome
 from .opening import Opening
-from .outcome import outcome_of
+from .outcome import outcome_by, outcome_of
 from .plan import Mode, Observer, Progress, SessionPlan
-from .shared import Shared
+from .shared import Shared, starting
 from .sigterm import SECONDS_TO_ACT, Termination, before_termination, prepare
-
-# The settings are the process's: two calls must not start at once.
-_starting = process_lock()
 
 
 class Session:
@@ -74,6 +73,7 @@ class Session:
         self._termination = Termination()
         self._interrupt = Interrupt()
         self._undo = ExitStack()
+        self._inside = False
         self._process = os.getpid()
         # An async session is entered in another one.
         self._thread = threading.current_thread()
@@ -91,21 +91,39 @@ class Session:
         except CometTrackingError as error:
             # The frames that it comes from have the API key in their variables, which some tools show.
             raise without_frames(error, since=handled) from None
+        except BaseException as error:
+            # An interrupt, or a task's own timeout. Who wants to see the error sees where the task was called.
+            raise without_frames(error, since=handled)  # noqa: B904 - it is the same one
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if self._inside:
+            self._leave(error)
+            raise_without_secrets(error, self._log_filter.secrets)
+
+    def _leave(self, error: BaseException | None) -> None:
         with uninterrupted(SECONDS_TO_ACT, self._terminate) as self._interrupt:
             if os.getpid() != self._process:
                 # A child that the body has forked leaves it, perhaps by sys.exit(). The experiment is its parent's.
                 scrub(error, self._log_filter.secrets)
                 return
-            with self._undo, guarded("It is not known how this task ended", self._masked):
-                self._outcome = Outcome("failed", error) if error is not None else Outcome("finished")
-                scrub(error, self._log_filter.secrets)
-                explained = self._termination.explains(error, self._interrupt.handler)
-                self._outcome = outcome_of(error) if not explained else Outcome("terminated")
+            with self._undo:
+                try:
+                    self._inside = False
+                    self._find_outcome(error)
+                except BaseException as raised:
+                    # Flyte will see it as the task's own error.
+                    self._outcome = outcome_by(raised)
+                    raise without_frames(raised, since=error)  # noqa: B904 - it is the same one
+
+    def _find_outcome(self, error: BaseException | None) -> None:
+        with guarded("It is not known how this task ended", self._masked):
+            self._outcome = Outcome("failed", error) if error is not None else Outcome("finished")
+            scrub(error, self._log_filter.secrets)
+            explained = self._termination.explains(error, self._interrupt.handler)
+            self._outcome = outcome_of(error) if not explained else Outcome("terminated")
 
     def returned(self, value: object) -> None:
         """Log what the body returned, if the plan says so.
@@ -130,11 +148,12 @@ class Session:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await beside_the_loop(lambda: self.__exit__(kind, error, traceback))
+        await beside_the_loop(lambda: self._leave(error))
+        raise_without_secrets(error, self._log_filter.secrets)
 
     def _begin(self) -> None:
         asked = time.monotonic()
-        with _starting(), self._sdk.one_reading(), ExitStack() as undo:
+        with starting(), self._sdk.one_reading(), ExitStack() as undo:
             self._life.starting()
             self._termination = undo.enter_context(
                 before_termination(self._terminate, self._save, grace_period=self._plan.grace_period)
@@ -161,60 +180,21 @@ class Session:
             self._call.url_of = opening.url_of
             try:
                 opening.open()
+            except BaseException as error:
+                self._outcome = outcome_by(error)
+                raise
             finally:
                 self.experiment, self.mode, self.cause = opening.experiment, opening.mode, opening.cause
-                self._archives.host = opening.server_elsewhere if self._plan.remote else None
-                self._archives.announces = self.mode == "online"
+                host = opening.server_elsewhere if self._plan.remote else None
+                self._archives.belong_to(host, announced=self.mode != "online")
             self._call.fallback = opening.fallback()
-            self._prepare_body()
+            Body(shared, self.mode, self._told_where).prepare(self.experiment)
             if self.mode == "disabled":
                 self._observer = None
             self._tell(lambda observer: observer.started(self._progress("running")))
+            self._inside = True
             self._undo = undo.pop_all()
         self._life.running()
-
-    def _prepare_body(self) -> None:
-        """Let code in the body that opens an experiment of its own, and child processes, find this one."""
-        plan, call = self._plan, self._call
-        call.closed = self.mode == "disabled"
-        call.on_made = self._made
-        call.first_arguments = {n: value for n, value in plan.config_arguments().items() if n != "disabled"}
-        # If the SDK logs the environment, it logs these to every experiment that is created, in every process.
-        self._layer.set({f"COMET_LOG_OTHER_{name.upper()}": value for name, value in plan.others.items()})
-        key = str(self.experiment.get_key()) if self.experiment is not None else plan.experiment_key
-        if self.mode == "disabled":
-            return
-        call.identity = {
-            **self._sdk.start_arguments(workspace=plan.workspace, project_name=plan.project_name),
-            **({"experiment_key": key} if key else {}),
-        }
-        if self.experiment is not None:
-            # With the key exported, an Experiment() that cannot join would be dead.
-            self._layer.set({"COMET_EXPERIMENT_KEY": key if self._sdk.can_join() else None})
-
-    def _made(self, experiment: Experiment) -> None:
-        """Say where an experiment that the body has opened comes from, and that it is another one than the task's."""
-        call, key = self._call, experiment.get_key()
-        if experiment.disabled or not experiment.alive:
-            return
-        if call.own is None:
-            call.own = experiment
-            call.identity.setdefault("experiment_key", key)
-        with guarded(f"The Comet experiment {key} does not say where it comes from", self._masked):
-            try:
-                experiment.get_other(FLYTE_TASK)
-            except KeyError:
-                # The SDK logs the exported ones only where it logs the environment.
-                experiment.log_others(dict(self._plan.others))
-        if key != call.own.get_key() and "another" not in call.told:
-            call.told.add("another")
-            logger.warning(
-                "The task started a Comet experiment of its own, %s, beside the one that was started for it, %s. To "
-                "log to that one, use comet_ml.start() or comet_ml.get_running_experiment(); to start only your own, "
-                "decorate with start=False.",
-                key,
-                call.own.get_key(),
-            )
 
     def _wants_console(self) -> bool:
         return bool(self._environ.get("COMET_LOGGING_CONSOLE") or self._sdk.setting("comet.logging.console"))
@@ -235,6 +215,10 @@ class Session:
         return self._archives.settings()
 
     # The observer
+
+    def _told_where(self, experiment: Experiment) -> None:
+        """The body has opened the experiment that the session has left to it."""
+        self._tell(lambda observer: observer.started(replace(self._progress("running"), experiment=experiment)))
 
     def _tell(self, step: Callable[[Observer], None]) -> None:
         observer, told = self._observer, False
@@ -270,15 +254,34 @@ class Session:
         # The body may have cleared the environment.
         self._layer.apply()
         outcome, termination = self._outcome, self._termination
-        with guarded("The Comet experiment of this task was not ended", self._masked):
-            # No more threads, no more memory: the body's result is not hostage to that.
-            self._end.run(outcome, min(self._plan.end_timeout, termination.seconds_left))
+        raised = self._ended(self._end, outcome, min(self._plan.end_timeout, termination.seconds_left))
         # What is done about an interrupt needs the settings, which are next to go.
         self._interrupt.settle()
         if termination.dying:
             # SIGTERM has come meanwhile: what is done about it needs the settings, which are next to go.
             time.sleep(SECONDS_TO_ACT)
         self._tell(lambda observer: observer.ended(self._progress(outcome.status, outcome.error)))
+        if raised is not None:
+            raise without_frames(raised, since=outcome.error)
+
+    def _ended(self, end: End, outcome: Outcome, seconds: float) -> BaseException | None:
+        """End, whatever is raised here meanwhile, as by the handler of a signal; return that."""
+
+        def run() -> None:
+            with guarded("The Comet experiment of this task was not ended", self._masked):
+                # No more threads, no more memory: the body's result is not hostage to that.
+                end.run(outcome, seconds)
+
+        if not self._sdk.is_real:
+            # What a mock does takes no time, and people's mocks look at the thread.
+            run()
+            return None
+        raised = through(run, "comet-ml-end-of-task", at_once=lambda: self._interrupt.left is not None)
+        if raised is not None:
+            # Flyte will see it as the task's own error.
+            outcome, seconds = outcome_by(raised), SECONDS_TO_ACT
+            run()
+        return raised
 
     def _save(self, seconds: float) -> None:
         """Save what was logged so far, called in a thread when the process has some more seconds to live."""

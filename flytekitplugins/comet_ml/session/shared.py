@@ -6,12 +6,23 @@ from collections.abc import MutableMapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+from ..forks import process_lock
 from ..sdk.call import Call
 from ..sdk.comet_sdk import CometSDK
 from ..sdk.redaction import SDKLogFilter, masked
-from ..sdk.settings import SettingsLayer
+from ..sdk.settings import EXPERIMENT_KEY, SettingsLayer
 from .guard import guarded
-from .plan import SessionPlan
+from .plan import Mode, SessionPlan
+
+starting = process_lock()
+"""Held while a call starts, and while its body opens an experiment under its settings: they are the process's."""
+
+SETTINGS_OF_MODES: dict[Mode, dict[str, str | None]] = {
+    "online": {},
+    "offline": {"COMET_START_ONLINE": "0"},
+    "disabled": {"COMET_AUTO_LOG_DISABLE": "1", EXPERIMENT_KEY: None},
+}
+"""The SDK's settings that the body's own experiments need to be what the task's is."""
 
 
 # The environment can have the API key: no repr shows it.

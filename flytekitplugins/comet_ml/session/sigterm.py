@@ -23,7 +23,8 @@ from types import FrameType
 from ..deadline import start, wait_for
 from ..forks import process_lock
 from ..log import logger
-from .termination import SECONDS_TO_ACT, Action, Received, SignalHandler, Termination, WatchedCall
+from ..signal_handlers import SignalHandler
+from .termination import SECONDS_TO_ACT, Action, Received, Termination, WatchedCall
 
 __all__ = ["SECONDS_TO_ACT", "Termination", "before_termination", "prepare"]
 
@@ -74,7 +75,7 @@ def before_termination(end: Action, keep: Action | None = None, *, grace_period:
         call.termination.catch_up()
         if call.termination.dying:
             # The body came to its end while the process is dying, and must not get further than without us.
-            time.sleep(SECONDS_TO_ACT)
+            time.sleep(call.seconds_to_live)
         with _lock():
             if watch is not None:
                 watch.remove(call)
@@ -198,9 +199,13 @@ class Watch:
 
     def _listen(self) -> None:
         while True:
-            numbers = self._reader.recv(4096)
-            if not numbers:
-                self._reader.close()
+            try:
+                numbers = self._reader.recv(4096)
+                if not numbers:
+                    self._reader.close()
+                    return
+            except OSError as error:
+                logger.debug("Somebody has closed what tells of signals: %s", error)
                 return
             self._pass_on(bytes(number for number in numbers if 0 < number < _HANDLED))
             for number in numbers:
@@ -240,7 +245,7 @@ class Watch:
         return max((call.grace_period for call in self.calls), default=0.0)
 
     def _end_and_die(self, number: int) -> None:
-        deadline = time.monotonic() + max((call.seconds_to_act for call in self.calls), default=0.0)
+        deadline = time.monotonic() + max((call.seconds_to_live for call in self.calls), default=0.0)
         threads = [
             threading.Thread(target=call.end, args=(call.seconds_to_act,), daemon=True) for call in reversed(self.calls)
         ]

@@ -7,20 +7,20 @@ import threading
 from collections.abc import Callable
 
 from ..archives.own_directory import elsewhere
-from ..archives.store import local_upload_command
+from ..deadline import through
 from ..errors import CometTrackingError, InvalidExperimentKeyError, ServerUnavailableError
 from ..foreign_text import without_frames
 from ..log import logger
 from ..sdk import refusals
-from ..sdk.call import Call, within
-from ..sdk.experiments import offline_directory
+from ..sdk.call import Call, nearest, within
 from ..sdk.protocols import Experiment
-from ..sdk.threads import run_within
 from ..shown import shown
 from .life_cycle import Deadline
 from .plan import Mode
 from .server import last_outage, server_of
-from .shared import Part, Shared
+from .shared import SETTINGS_OF_MODES, Part, Shared
+from .termination import SECONDS_TO_ACT
+from .whereabouts import where_the_archive_goes
 
 SECONDS_TO_START = 15.0
 """What login and start may take together, by the clock. A server that needs longer is away."""
@@ -44,12 +44,15 @@ class Starter(Part):
         self.logs_code: bool | None = None
         self._directory: str | None = None
 
-    def start(self, log_in: Callable[[], list[BaseException]] | None) -> Experiment | None:
+    def start(
+        self, log_in: Callable[[], list[BaseException]] | None, beside: Callable[[], None] = lambda: None
+    ) -> Experiment | None:
         """Log in, and start the experiment if the plan asks for one.
 
         Args:
             log_in: Checks the API key, and returns the exceptions that the SDK has only logged; None where there is
                 nothing to check.
+            beside: Begins what else is asked of the server, if it is asked.
 
         Raises:
             InvalidExperimentKeyError: If Comet would refuse the key. Nothing is posted then.
@@ -65,6 +68,7 @@ class Starter(Part):
         if known is not None:
             # While this call waited, another one has asked, for as long as a call may.
             return self._unavailable(known)
+        beside()
         attempt = _Attempt(self, log_in)
         # What a mock does takes no time, and people's mocks look at the thread.
         experiment = attempt.run_here() if not self._sdk.is_real else attempt.run(Deadline(SECONDS_TO_START))
@@ -126,13 +130,13 @@ class Starter(Part):
                 "Comet at %s cannot be reached (%s): the experiment is written to an archive; %s.",
                 server,
                 text,
-                self.where_the_archive_goes(experiment),
+                where_the_archive_goes(self._plan, experiment),
             )
         return experiment
 
     def started_offline(self) -> Experiment:
         """Start an offline experiment, in another directory if need be; a disabled one where none takes it."""
-        self._layer.set({"COMET_START_ONLINE": "0"})
+        self._layer.set(SETTINGS_OF_MODES["offline"])
         problem: Exception | None = None
         for again in (False, True):
             try:
@@ -146,15 +150,8 @@ class Starter(Part):
         text = self.shared.masked(refusals.described(problem)) if problem is not None else "no experiment"
         logger.warning("This task has no Comet experiment: its archive cannot be written (%s).", text)
         self.mode = "disabled"
-        self._layer.set({"COMET_AUTO_LOG_DISABLE": "1", "COMET_EXPERIMENT_KEY": None})
+        self._layer.set(SETTINGS_OF_MODES["disabled"])
         return self._sdk.disabled_experiment()
-
-    def where_the_archive_goes(self, experiment: Experiment) -> str:
-        """Say where the archive of an offline experiment will be, and how to send it."""
-        if self._plan.store_archive is not None:
-            return "it is stored with the task's data when the task ends"
-        archive = f"{offline_directory(experiment)}/{experiment.get_key()}*.zip"
-        return f"to send it, run `{local_upload_command(archive)}`"
 
     def started(self) -> Experiment | None:
         """What `comet_ml.start` gives for the plan."""
@@ -165,7 +162,14 @@ class Starter(Part):
         if plan.login_kwargs.get("mode") is not None:
             arguments["mode"] = plan.login_kwargs["mode"]
         arguments["online"] = self.mode == "online"
-        experiment = self._sdk.start(**arguments, experiment_config=self._config())
+        call = nearest() or self._call
+        # The SDK would log the file that calls `start`, which is this plugin's, and the command, which is Flyte's.
+        # Where the function is in no file (a notebook), the SDK logs the notebook instead.
+        call.has_source = bool(plan.source_file or plan.remote)
+        try:
+            experiment = self._sdk.start(**arguments, experiment_config=self._config())
+        finally:
+            call.has_source = False
         if experiment is not None and plan.login_kwargs.get("disable_auto_logging"):
             # The SDK reads this setting when it is imported, and not again.
             experiment.disable_mp()
@@ -175,11 +179,7 @@ class Starter(Part):
         config = self._sdk.experiment_config(self._plan.config_arguments())
         if self._directory is not None:
             config.offline_directory = self._directory
-        # The SDK would log the file that calls `start`, and the command, as the experiment's code: this plugin's and
-        # Flyte's. Where the function is in no file (a notebook), the SDK logs the notebook instead.
         self.logs_code = getattr(config, "log_code", None)
-        if self._plan.source_file or self._plan.remote:
-            config.log_code = False
         return config
 
     def refusal(self, error: BaseException) -> CometTrackingError | None:
@@ -216,15 +216,25 @@ class _Attempt:
         own = Call(call.before, call.outer)
         own.directory = call.directory
 
+        over = threading.Event()
+
         def attempt() -> None:
             with within(own):
                 self._attempt()
+            over.set()
 
-        thread = run_within(deadline.left, attempt, "comet-ml-start")
-        with self._lock:
-            if self.cause is None and self._refused is None and not self._finished:
-                self._left_behind, call.left_behind = True, thread
-                self.cause = TimeoutError(f"no answer within {SECONDS_TO_START:.0f} seconds")
+        try:
+            raised = through(attempt, "comet-ml-start", seconds=deadline.left, seconds_more=SECONDS_TO_ACT)
+        finally:
+            with self._lock:
+                if not self._finished:
+                    self._left_behind, call.left_behind = True, over
+                    self.cause = TimeoutError(f"no answer within {SECONDS_TO_START:.0f} seconds")
+        if raised is not None:
+            if self._experiment is not None and not self._left_behind:
+                # The end of the session ends it.
+                call.running = call.own = self._experiment
+            raise raised
         return self._result()
 
     def run_here(self) -> Experiment | None:

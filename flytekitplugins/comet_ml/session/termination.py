@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from traceback import walk_tb
-from types import CodeType, FrameType
-from typing import TypeAlias
 
-from ..foreign_text import all_behind, is_a, traceback_of
+from ..foreign_text import is_a
 from ..log import logger
+from ..signal_handlers import SignalHandler, raised_in
 
 SECONDS_TO_ACT = 8.0
 """What all actions together may take, of the 30 seconds that Kubernetes gives by default."""
 
+SLACK = 1.25
+"""How many times as long an action is waited for: on a busy machine, what it says of its end comes late."""
+
 _SECONDS_BETWEEN = 2.0
 """How long what is logged may be in no safe place when the process may be killed at any moment."""
-
-SignalHandler: TypeAlias = Callable[[int, FrameType | None], object] | int | None
-"""What `signal.getsignal` gives: a function, one of the signal module's constants, or None for a handler of C code."""
 
 Action = Callable[[float], None]
 """Called with the number of seconds that it may take, in a thread of its own."""
@@ -88,7 +84,7 @@ class Termination:
             return self.dying
         if is_a(error, KeyboardInterrupt) or (self.received and not is_a(error, Exception)):
             return True
-        return _was_raised_in([*self._handlers, interrupt_handler], error)
+        return raised_in([*self._handlers, interrupt_handler], error) is not None
 
     def receive(self, received: Received, seconds: float) -> None:
         """A signal has come, after which the process has some seconds to live. A second one gives it no more."""
@@ -127,6 +123,11 @@ class WatchedCall:
         """What an action may take."""
         return min(SECONDS_TO_ACT, 0.8 * self.grace_period)
 
+    @property
+    def seconds_to_live(self) -> float:
+        """When the process dies at the latest."""
+        return SLACK * self.seconds_to_act
+
     def receive(self, received: Received) -> None:
         """A signal has come; where somebody handles it, the call has the grace period to come to its end."""
         with self._lock:
@@ -155,18 +156,3 @@ class WatchedCall:
         except Exception as error:
             # Its text may have the API key in it. What comes next is tried all the same.
             logger.warning("What a terminated task has logged could not be saved: %s", type(error).__name__)
-
-
-def _code_of(handler: Callable[..., object]) -> CodeType | None:
-    while isinstance(handler, functools.partial):
-        handler = handler.func
-    function = inspect.unwrap(getattr(handler, "__func__", handler))
-    if not hasattr(function, "__code__"):
-        function = type(handler).__call__
-    return getattr(function, "__code__", None)
-
-
-def _was_raised_in(handlers: Iterable[SignalHandler], error: BaseException) -> bool:
-    """Whether a frame of one of some handlers is among those that an exception, or what it came of, has passed."""
-    codes = {_code_of(handler) for handler in handlers if callable(handler)}
-    return any(frame.f_code in codes for each in all_behind(error) for frame, _ in walk_tb(traceback_of(each)))

@@ -25,6 +25,10 @@ except ImportError:
     pass
 else:
 
+    def pytest_configure(config: pytest.Config) -> None:
+        """Keep this file open: by that, a child process knows that it comes from pytest (`sdk.in_pytest`)."""
+        config.add_cleanup(open(__file__, "rb").close)  # noqa: SIM115 - it is closed when pytest ends
+
     @pytest.fixture
     def comet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Comet]:
         """Comet for a test: what is tracked meanwhile is in `comet.experiments`, and nothing is sent."""

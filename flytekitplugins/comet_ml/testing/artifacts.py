@@ -13,7 +13,7 @@ class Artifact:
     """One version of an artifact.
 
     Attributes:
-        identifier: By which the SDK asks for it.
+        identifier: What the SDK asks for it by.
         values: What the SDK said of it, by the names that it has for that.
         workspace: Comet workspace.
         version: Its version, such as ``1.0.0``.

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ..archives.archive import read_archive
 from ..archives.store import DIRECTORY_SETTING
+from ..errors import ArchiveError
+from ..names import crashed
 from ..sdk import upload
 from ..sdk.comet_sdk import sdk_of_process
+from ..sdk.server_address import URL_OVERRIDE
 from .experiment import Experiment, Metric
 from .service import Service
 
@@ -22,6 +26,8 @@ _ENVIRONMENT = {
     "COMET_API_KEY": _API_KEY,
     "COMET_AUTO_LOG_DISABLE": "0",
     "COMET_START_ONLINE": "1",
+    # Files arrive in the order in which they were logged.
+    "COMET_INTERNAL_WORKER_COUNT": "1",
     # What is of this machine or of pytest: it takes time, and is in the way of what is compared.
     "COMET_AUTO_LOG_CLI_ARGUMENTS": "0",
     "COMET_AUTO_LOG_ENV_DETAILS": "0",
@@ -45,15 +51,17 @@ class Comet:
     def experiments(self) -> list[Experiment]:
         """The experiments, in the order in which they were started; the offline ones come when they have ended."""
         for archive in sorted(set(self._archives.glob("*.zip")) - self._read, key=lambda path: path.stat().st_mtime):
-            self._read.add(archive)
-            self._take_in(archive)
+            with suppress(ArchiveError):
+                # It is empty while its experiment runs.
+                self._take_in(archive)
+                self._read.add(archive)
         return list(self._service.experiments.values())
 
     def _take_in(self, path: Path) -> None:
         archive = read_archive(path)
         with upload.hearing_of_losses(()):
             upload.send(path, api_key=_API_KEY, workspace=archive.workspace, project_name=archive.project_name)
-        if archive.status in ("failed", "terminated"):
+        if crashed(archive.status):
             self._service.experiments[archive.key].state = "crashed"
 
 
@@ -70,10 +78,15 @@ def comet_in_memory(
     """
     for name in [name for name in os.environ if name.startswith("COMET_") and not name.startswith(_KEPT)]:
         unset_variable(name)
-    # The user's configuration file counts for nothing: there is none at this place.
-    variables = {"COMET_CONFIG": str(directory / "comet.config"), DIRECTORY_SETTING: str(directory)}
-    for name, value in {**_ENVIRONMENT, **variables}.items():
+    # There is no file at this place until a login saves one.
+    places = {"COMET_CONFIG": str(directory / "comet.config"), DIRECTORY_SETTING: str(directory)}
+    settings = {**_ENVIRONMENT, **places}
+    for name, value in settings.items():
         set_variable(name, value)
     service = Service()
-    with sdk_of_process().answered_by(service.answer):
+    with sdk_of_process().answered_by(service.answer, settings, archives=str(directory)) as server:
+        # For processes that the test starts. Their way to this one leads by no proxy.
+        set_variable(URL_OVERRIDE, server)
+        for name in ("no_proxy", "NO_PROXY"):
+            set_variable(name, f"{os.environ.get(name, '')},{urlsplit(server).hostname}".lstrip(","))
         yield Comet(service, directory)

@@ -106,7 +106,7 @@ class Service:
             artifact.add(_name_of_asset(query), content, remote=link is not None)
         elif experiment is not None:
             files = experiment.code if query.get("type") == "source_code" else experiment.assets
-            files[_name_of_asset(query)] = content
+            files.add(_name_of_asset(query), content, replaces=query.get("overwrite", "").lower() == "true")
         return 200, {}
 
     # Artifacts
@@ -115,7 +115,7 @@ class Service:
         experiment = self._experiment_of(request)
         artifact = self._artifacts.log(request.values, experiment.workspace if experiment is not None else None)
         if experiment is not None:
-            experiment.artifacts[artifact.name] = artifact.files
+            experiment.artifacts.add(artifact.name, artifact.files)
         return 200, {
             "artifactId": artifact.identifier,
             "artifactVersionId": artifact.identifier,
@@ -192,7 +192,7 @@ def _other(experiment: Experiment, request: Request) -> dict[str, object] | None
 
 
 def _tags(experiment: Experiment, request: Request) -> None:
-    experiment.tags += [tag for tag in request.values["addedTags"] if tag not in experiment.tags]
+    experiment.tags[:] = dict.fromkeys([*experiment.tags, *request.values["addedTags"]])
 
 
 def _output(experiment: Experiment, request: Request) -> None:

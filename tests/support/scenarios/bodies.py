@@ -38,6 +38,7 @@ BODIES = [
         module=FORK,
         body="child = forked(lambda: time.sleep(60))\ntime.sleep(0.5)\nos.kill(child, signal.SIGTERM)\n"
         "os.waitpid(child, 0)\ntime.sleep(0.5)\nlog(200)",
+        slow=True,
     ),
     Scenario(
         name="forks a child that leaves by `sys.exit`",

@@ -101,7 +101,11 @@ FOUND_LATER = [
         name="empty answers from the start", group=NOT_COMET, prepare=always(answers(b"")), slow=True, **archived()
     ),
     Scenario(
-        name="JSON of something else from the start", group=NOT_COMET, prepare=always(answers({"ok": 1})), **archived()
+        name="JSON of something else from the start",
+        group=NOT_COMET,
+        prepare=always(answers({"ok": 1})),
+        **archived(),
+        slow=True,
     ),
     Scenario(name="a JSON list from the start", group=NOT_COMET, prepare=always(answers([1])), slow=True, **archived()),
     Scenario(
@@ -157,6 +161,7 @@ FOUND_LATER = [
         steps=((HALF, put(login_page("/metric"))),),
         archive=True,
         state=ANY,
+        slow=True,
     ),
     # The body's own calls take a bounded time.
     Scenario(
@@ -285,6 +290,7 @@ FOUND_LATER = [
         state="crashed",
         flyte_status="failed",
         error="no luck",
+        slow=True,
     ),
 ]
 """All of these are in the table of docs/reliability.md."""

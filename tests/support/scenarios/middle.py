@@ -50,6 +50,7 @@ IN_THE_MIDDLE = [
         group=MIDDLE,
         body=HALVES + '\nwait_for("step 2")',
         steps=((HALF, gone), (after(4, reached("step 1")), back)),
+        slow=True,
     ),
     Scenario(
         name="gone at the end",
@@ -57,6 +58,7 @@ IN_THE_MIDDLE = [
         steps=((reached("left"), gone),),
         state="running",
         archive=True,
+        slow=True,
     ),
     Scenario(
         name="gone during the end, and back 2 s later",
@@ -149,6 +151,7 @@ IN_THE_MIDDLE = [
         body=HALVES,
         archive=None,
         steps=((HALF, put(first(2, reset))),),
+        slow=True,
     ),
     Scenario(
         name="slow from then on: 2 s a request",

@@ -54,6 +54,7 @@ SIGNALS = [
     Scenario(
         name="SIGTERM in a C call that releases the GIL and never returns",
         **terminated(body=HERE + "stuck(ctypes.CDLL(None), 600)"),
+        slow=True,
     ),
     Scenario(
         name="SIGTERM in a C call that holds the GIL for 4 s",
@@ -98,6 +99,7 @@ SIGNALS = [
         **terminated(body=HERE + "time.sleep(60)", status=241),
         # There, code in an archive is unpacked by the process that runs the task.
         only="flyte1",
+        slow=True,
     ),
     Scenario(
         name="SIGTERM, the server refused from the start",
@@ -174,6 +176,7 @@ SIGNALS = [
             changes="handlers",
             on_flyte_2=IN_THE_MAIN_THREAD,
         ),
+        slow=True,
     ),
     Scenario(
         name="SIGTERM, the body sets a handler and needs 7 s to end in its own way",
@@ -193,6 +196,8 @@ SIGNALS = [
     Scenario(
         name="SIGHUP",
         **terminated(
+            # Under nohup it is ignored, in whatever a process starts.
+            module="if IN_POD:\n    signal.signal(signal.SIGHUP, signal.SIG_DFL)",
             body=HERE + "time.sleep(60)",
             status=-signal.SIGHUP,
             steps=((reached("here"), send(signal.SIGHUP)),),

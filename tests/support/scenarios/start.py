@@ -58,13 +58,15 @@ FROM_THE_START = [
     Scenario(name="hanging", group=START, prepare=hanging, **archived()),
     Scenario(name="packets vanish", group=START, host=no_route, slow=True, **archived()),
     Scenario(name="no DNS", group=START, host=no_name, start_limit=4, slow=True, **archived()),
-    Scenario(name="TLS with an unknown certificate", group=START, host=unknown_certificate, **archived()),
+    Scenario(name="TLS with an unknown certificate", group=START, host=unknown_certificate, **archived(), slow=True),
     Scenario(name="every answer is 500", group=START, prepare=always(status(500)), slow=True, **archived()),
     Scenario(name="every answer is 503", group=START, prepare=always(status(503)), **archived()),
     Scenario(name="every answer is 404", group=START, prepare=always(status(404)), slow=True, **archived()),
     Scenario(name="every connection is reset", group=START, prepare=always(reset), slow=True, **archived()),
     Scenario(name="503 once, then fine", group=START, prepare=always(first(1, status(503))), slow=True),
-    Scenario(name="503 once at the creation", group=START, prepare=always(on("add/run", first(1, status(503))))),
+    Scenario(
+        name="503 once at the creation", group=START, prepare=always(on("add/run", first(1, status(503)))), slow=True
+    ),
     Scenario(
         name="login is fine, creation is 500",
         group=START,
