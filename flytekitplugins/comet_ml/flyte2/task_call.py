@@ -64,15 +64,16 @@ class _Calling:
 
     def __init__(self, action_task: ActionTask, function: Function) -> None:
         self._noted = (action_task, function)
+        self._before = _current.get()
 
     def __enter__(self) -> _Calling:
-        self._token = _current.set(self._noted)
+        _current.set(self._noted)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: types.TracebackType | None, /
     ) -> None:
-        _current.reset(self._token)
+        _current.set(self._before)
 
     async def __aenter__(self) -> _Calling:
         return self.__enter__()
