@@ -85,6 +85,12 @@ PATCHES = (
         ("comet_ml.comet:Streamer.wait_for_finish",),
     ),
     Patch(
+        "comet_ml._online",
+        "Experiment._mark_as_ended",
+        sending.mark_as_ended,
+        "Comet shows a running task if a connection breaks in the last seconds",
+    ),
+    Patch(
         "comet_ml.streamer.handlers.online_handler",
         "OnlineMessageHandler.handle",
         sending.send_beside,

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, WeakSet
 
 from ..foreign_text import described
 from ..log import logger
@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 
 _beside: WeakKeyDictionary[OnlineMessageHandler, dict[str, Future]] = WeakKeyDictionary()
 """For each handler of messages: the newest of each row of messages that are sent beside the others."""
+
+_told_ended: WeakSet[object] = WeakSet()
+"""Experiments that have ended, and Comet has heard so."""
+
+_SECONDS_WITHOUT_CONNECTION = 2.0
 
 _SYSTEM_DETAILS = ("installed_packages", "os_packages", "system_details", "gpu_static_info")
 """Types of messages that Comet gets at one address, a part of the system details each."""
@@ -143,6 +148,28 @@ def wait_for_finish(wrapped: Wrapped, instance: OnlineStreamer, args: Arguments,
     return finished.done() and finished.exception() is None and finished.result() and has_arrived(instance)
 
 
+def mark_as_ended(wrapped: Wrapped, instance: Any, args: Arguments, kwargs: Keywords) -> None:
+    """Tell Comet that an experiment has ended, even if the SDK counts the connection as lost; then the SDK does it.
+
+    The SDK looks only every few seconds whether a lost connection is there again. Until then it does not tell the end,
+    and Comet shows a running task. Nor does it try twice.
+    """
+    online = online_of(instance)
+    if calls and instance.alive and online is not None and online in deadlines:
+        seconds = deadlines[online] - time.monotonic()
+        if not is_connected(instance):
+            seconds = min(_SECONDS_WITHOUT_CONNECTION, seconds / 4)
+
+        def tell() -> object:
+            return instance.connection.update_experiment_status(instance.run_id, instance.project_id, False)
+
+        told = answer_within(seconds, tell, "comet-ml-end-told")
+        if told.done() and told.exception() is None:
+            _told_ended.add(instance)
+            return
+    wrapped(*args, **kwargs)
+
+
 def send_beside(wrapped: Wrapped, instance: OnlineMessageHandler, args: Arguments, kwargs: Keywords) -> object:
     """Send Others and system details beside other messages, with the workers that upload files.
 
@@ -210,9 +237,12 @@ def forget_exit_hook(experiment: Experiment) -> None:
 
 
 def is_connected(experiment: Experiment) -> bool:
-    """Whether the SDK has a connection to the server, as far as it says: it checks every few seconds."""
+    """Whether the SDK has a connection to the server, as far as it says: it checks every few seconds.
+
+    After the end of an experiment: whether it had one, or Comet has heard of the end all the same.
+    """
     connected = getattr(getattr(experiment, "streamer", None), "has_connection_to_server", None)
-    return connected is None or bool(connected())
+    return connected is None or bool(connected()) or experiment in _told_ended
 
 
 def await_connection(experiment: Experiment, seconds: float) -> None:
