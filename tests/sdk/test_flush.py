@@ -11,6 +11,7 @@ from typing import Any
 import comet_ml
 import pytest
 from flytekitplugins.comet_ml.archives.archive import read_archive
+from flytekitplugins.comet_ml.sdk.sending import deliver_within
 from pytest_mock import MockerFixture
 
 from tests.support.comet_http import Answer, Request
@@ -56,6 +57,28 @@ def test_it_waits_for_a_message_on_its_way_to_a_batch(laptop: CometServer, mocke
         return experiment.flush(), "loss" in laptop.only_experiment.metrics
 
     assert body() == (True, True)
+
+
+@pytest.mark.newest
+@pytest.mark.slow
+def test_what_is_saved_at_a_signal_while_the_experiment_ends_raises_nothing(
+    laptop: CometServer, mocker: MockerFixture
+) -> None:
+    @track()
+    def body() -> None:
+        experiment = comet_ml.get_running_experiment()
+        flush = experiment.flush
+
+        def flush_while_it_ends() -> object:
+            flushed = flush()
+            # The end closes the list of messages.
+            experiment.streamer.replay_manager.close()
+            return flushed
+
+        mocker.patch.object(experiment, "flush", flush_while_it_ends)
+        assert deliver_within(experiment, 60) is False
+
+    body()
 
 
 def test_it_says_no_if_comet_lacks_something(laptop: CometServer) -> None:

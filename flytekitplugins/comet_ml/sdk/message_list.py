@@ -122,10 +122,19 @@ def has_arrived(online: OnlineStreamer) -> bool:
 
 
 def number_to_send(records: ReplayManager) -> int:
-    """How many messages on a list are still to be sent."""
-    question = "SELECT COUNT(*) FROM messages WHERE status != ?"
-    with records.__lock__:
-        return int(records.conn.execute(question, (_FAILED,)).fetchone()[0])
+    """How many messages on a list are still to be sent; 0 where it cannot be read."""
+    rows = _read(records, "SELECT COUNT(*) FROM messages WHERE status != ?", _FAILED)
+    return int(rows[0][0]) if rows else 0
+
+
+def _read(records: ReplayManager, question: str, *values: object) -> list[tuple[Any, ...]] | None:
+    try:
+        with records.__lock__:
+            return list(records.conn.execute(question, values))
+    except Exception as error:
+        # The experiment may have ended meanwhile, and has closed its list.
+        logger.debug("The list of messages cannot be read: %s", error)
+        return None
 
 
 def not_arrived(online: OnlineStreamer | None) -> set[int]:
@@ -138,13 +147,8 @@ def not_arrived(online: OnlineStreamer | None) -> set[int]:
         logger.debug("This comet-ml keeps its list of messages elsewhere.")
         return set()
     records = fallback.replay_manager
-    try:
-        with records.__lock__:
-            left = records.conn.execute("SELECT message_id, message_type, message_json FROM messages").fetchall()
-    except Exception as error:
-        logger.debug("The list of messages cannot be read: %s", error)
-        return {-1}
-    if records.failed:
+    left = _read(records, "SELECT message_id, message_type, message_json FROM messages")
+    if left is None or records.failed:
         # It could not be written at some time, and says nothing of what came then.
         return {-1}
     unlisted, newest = _unlisted.get(records, set()), _newest.get(records, {})
