@@ -39,6 +39,11 @@ def decorator_of(decorated: object) -> Decorate:
         generation = "flyte1" if _has_flyte_1() else "flyte2"
     if generation == "flyte1" and _has_flyte_2():
         _watch_tasks_of_flyte_2()
+    return _decorate_for(generation)
+
+
+@functools.cache
+def _decorate_for(generation: str) -> Decorate:
     decorate: Decorate = importlib.import_module(f"{__package__}.{generation}.decorate").decorated
     return decorate
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -78,7 +79,7 @@ class Options:
                 "one experiment. Leave one of the two out."
             )
 
-    @property
+    @functools.cached_property
     def link(self) -> CometLink:
         """The link from the Flyte console to the experiment."""
         return CometLink(self.project_name, self.workspace, self.host, self.experiment_key, self.scope)
