@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import os
 import sys
 import tempfile
+import traceback
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
+from types import FrameType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import comet_ml
 import pytest
 from flytekit.core.context_manager import ExecutionState, FlyteContextManager, FlyteEntities
 from flytekit.models.core.identifier import Identifier, ResourceType, WorkflowExecutionIdentifier
-from flytekitplugins.comet_ml import source
+from flytekitplugins.comet_ml.front_end import plan
 from hypothesis import settings
 
 from tests.support.canary import CANARY, Canary
@@ -75,6 +78,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: max([order.get(name, 0) for name in getattr(item, "fixturenames", ())], default=0))
 
 
+def _frames(context: int) -> list[tuple[FrameType]]:
+    """What is used of `inspect.stack`."""
+    return [(frame,) for frame, _ in traceback.walk_stack(sys._getframe(1))]
+
+
 @pytest.fixture(autouse=True)
 def _as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
     """A private home, working and temporary directory; the environment and the SDK's globals put back."""
@@ -88,8 +96,10 @@ def _as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Ca
     os.environ["COMET_AUTO_LOG_ENV_DETAILS"] = "0"
     os.environ["COMET_AUTO_LOG_GIT_METADATA"] = "0"
     os.environ["COMET_AUTO_LOG_GIT_PATCH"] = "0"
-    # The package of a test's task is that of all tests, and to send it each time takes long.
-    monkeypatch.setattr(source, "MAX_FILES", 0)
+    # The package of a test's task is that of all tests: to look through it and to send it each time takes long.
+    monkeypatch.setattr(plan, "package_files", lambda file, module: {})
+    # The SDK looks for the module of its caller, and reads a line of source for each of pytest's frames on the way.
+    monkeypatch.setattr("comet_ml.env_logging.inspect", SimpleNamespace(stack=_frames, getmodule=inspect.getmodule))
     monkeypatch.chdir(tmp_path / "work")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     # A command whose thread is left behind keeps it silent.

@@ -72,6 +72,7 @@ logged.wait()
 """
 
 
+@pytest.mark.by_default("in a daemon thread")
 @pytest.mark.parametrize(
     ("daemon", "seconds", "state", "flyte_status"),
     [(True, 60, "crashed", "terminated"), (False, 1, "ended", None)],

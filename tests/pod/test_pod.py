@@ -54,9 +54,10 @@ ABOVE = TRAIN.replace("@task\n@track", "@track\n@task")
 
 
 @pytest.fixture
-def pod(tmp_path: Path, comet: CometServer) -> Pod:
-    """Pods as in a cluster: nothing is loaded before the command line is read."""
-    return Pod(tmp_path / "pods", {"COMET_HOST_FOR_TESTS": comet.url}, fresh=True)
+def pod(tmp_path: Path, comet: CometServer, request: pytest.FixtureRequest) -> Pod:
+    """Pods as in a cluster: nothing is loaded before the command line is read. By default, one test has them."""
+    fresh = request.config.getoption("--slow") or request.function is test_a_task_is_tracked_end_to_end
+    return Pod(tmp_path / "pods", {"COMET_HOST_FOR_TESTS": comet.url}, fresh=fresh)
 
 
 @pytest.mark.parametrize("source", [TRAIN, ABOVE], ids=["below @task", "above @task"])

@@ -17,6 +17,7 @@ def track(**options: Any) -> comet_ml_login:
 
 
 @pytest.mark.newest
+@pytest.mark.by_default("key", "constructor")
 @pytest.mark.parametrize(
     "another",
     [

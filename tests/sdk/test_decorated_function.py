@@ -69,6 +69,7 @@ def test_a_copy_tracks_as_well(laptop: CometServer, function: Any) -> None:
     assert [experiment.parameters["n"] for experiment in laptop.experiments.values()] == [3, 3]
 
 
+@pytest.mark.by_default("async")
 @FUNCTIONS
 def test_a_pickled_function_tracks_in_a_fresh_process(laptop: CometServer, tmp_path: Path, function: Any) -> None:
     sys_modules = sys.modules[__name__]

@@ -14,6 +14,7 @@ import pytest
 from flytekit import Secret, dynamic, task, workflow
 from flytekit.types.file import FlyteFile
 from flytekitplugins.comet_ml import InvalidOptionError, comet_ml_login, source
+from flytekitplugins.comet_ml.front_end import plan
 
 from tests.support.canary import CANARY
 from tests.support.comet_records import Experiment
@@ -252,7 +253,7 @@ def train() -> None: ...
 
 def run_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: str = "") -> None:
     name = f"package_{abs(hash((str(tmp_path), more))) % 10**8}"
-    monkeypatch.setattr(source, "MAX_FILES", 50)
+    monkeypatch.setattr(plan, "package_files", source.package_files)
     root = tmp_path / "project" / name
     root.mkdir(parents=True)
     (root / "__init__.py").write_text("# a package\n")

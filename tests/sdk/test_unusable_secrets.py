@@ -124,6 +124,7 @@ def test_a_callable_can_ask_flyte_to_try_again(comet: CometServer, in_pod: InPod
     assert CANARY not in shown_of(refused.value)
 
 
+@pytest.mark.by_default("FlyteRecoverableException")
 @pytest.mark.parametrize("error", ["ValueError", "FlyteRecoverableException"])
 def test_a_pod_is_tried_again_where_its_callable_asks_for_it(comet: CometServer, pod: Pod, error: str) -> None:
     source = SOURCE.replace('secret=Secret(group="comet-ml", key="comet-ml-api-key")', "secret=from_vault").replace(
@@ -177,7 +178,7 @@ def train() -> None:
 """
 
 
-@pytest.mark.by_default("it has 2 lines", "it is an assignment")
+@pytest.mark.by_default("it is an assignment")
 @pytest.mark.parametrize("value", UNUSABLE, ids=UNUSABLE.values())
 def test_a_pod_with_such_a_secret_shows_it_nowhere(comet: CometServer, pod: Pod, value: str) -> None:
     run = pod.run(SOURCE, "train", environment={SECRET_VARIABLE: value})

@@ -193,14 +193,19 @@ def _become(command: list[str], directory: str, environment: dict[str, str], log
 
 if __name__ == "__main__":
     import contextlib
+    import gc
     import importlib
     import runpy
 
-    # What the SDK brings, and nothing of the SDK's own.
-    for name in ("flytekit.bin.entrypoint", "jsonschema", "psutil", "sentry_sdk"):
+    # What the SDK brings, and nothing of the SDK's own. Numpy's threads would not be there after a fork.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    brought = "everett jsonschema numpy psutil requests_toolbelt semantic_version sentry_sdk wrapt".split()
+    for name in ("flytekit.bin.entrypoint", *brought):
         with contextlib.suppress(ModuleNotFoundError):
             importlib.import_module(name)
 
+    # A child looks for garbage among what is its own: to look through all that is loaded takes long, and copies it.
+    gc.freeze()
     script = _serve(socket.socket(fileno=int(sys.argv[1])))
     if script is not None:
         runpy.run_path(script[0], run_name="__main__")

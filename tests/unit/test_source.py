@@ -8,14 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from flytekitplugins.comet_ml import source
 from flytekitplugins.comet_ml.source import MAX_FILE_SIZE, MAX_FILES, package_files
 
 
 @pytest.fixture
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def package(tmp_path: Path) -> Path:
     """A project with a package of three files, `my_pkg/train/task.py` among them."""
-    monkeypatch.setattr(source, "MAX_FILES", MAX_FILES)
     root = tmp_path / "project" / "my_pkg"
     (root / "train").mkdir(parents=True)
     for name in ("__init__.py", "model.py", "train/__init__.py", "train/task.py"):
