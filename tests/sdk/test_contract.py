@@ -8,6 +8,8 @@ import inspect
 import logging
 import queue
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -66,8 +68,20 @@ def test_comet_parses_keys_that_embed_a_server() -> None:
 @pytest.mark.newest
 @pytest.mark.parametrize("patch", patches.PATCHES, ids=lambda patch: f"{patch.module}.{patch.name}")
 def test_comet_has_what_a_row_of_the_table_replaces(patch: patches.Patch) -> None:
+    importlib.import_module(patch.module)
     patches.apply()
     assert patch in patches.in_force(), f"without it: {patch.otherwise}"
+
+
+@pytest.mark.newest
+def test_what_the_sdk_loads_later_is_not_loaded_for_the_table() -> None:
+    source = (
+        "import comet_ml, sys\n"
+        "from flytekitplugins.comet_ml.sdk import patches\n"
+        "patches.apply()\n"
+        "assert 'dulwich' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", source], check=True)
 
 
 @pytest.mark.newest

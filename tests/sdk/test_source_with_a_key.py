@@ -76,6 +76,8 @@ def test_a_file_without_it_is(laptop: CometServer, tmp_path: Path) -> None:
 def repository(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """A repository in the working directory, whose one file has changed to a text since the commit."""
     monkeypatch.setenv("COMET_AUTO_LOG_GIT_PATCH", "1")
+    # The SDK loads it when it looks for a repository.
+    monkeypatch.delitem(sys.modules, "comet_ml.git_logging", raising=False)
 
     def changed_to(text: str) -> None:
         git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.com"]

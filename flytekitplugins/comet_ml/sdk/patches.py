@@ -7,6 +7,7 @@ wrapper calls what it wraps, and nothing else. Nothing is ever taken off again: 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ from . import (
     threads,
     waiting,
 )
-from .protocols import Wrapper
+from .protocols import Arguments, Keywords, Wrapped, Wrapper
 from .running_experiment import FUNCTIONS, answer_by_context
 
 
@@ -60,6 +61,12 @@ def _of_experiments(name: str, wrapper: Wrapper, otherwise: str) -> Patch:
     """A row for what every kind of experiment has, from a class with another name in older SDKs."""
     older = f"comet_ml.experiment:BaseExperiment.{name}"
     return Patch("comet_ml.experiment", f"CometExperiment.{name}", wrapper, otherwise, (older,))
+
+
+def _with_all_rows(wrapped: Wrapped, instance: object, args: Arguments, kwargs: Keywords) -> object:
+    """Do what is wrapped with those rows in force, too, whose modules the SDK has loaded meanwhile."""
+    apply()
+    return wrapped(*args, **kwargs)
 
 
 _ENDS_OURS = "it ends the task's own"
@@ -173,6 +180,7 @@ PATCHES = (
     ),
     Patch("comet_ml.replay_manager", "ReplayManager.register_messages", message_list.register, _FILLS_THE_DISK),
     _of_experiments("_log_preprocessed_asset", source_code.log_asset, f"{_FILLS_THE_DISK}, and {_HAS_THE_KEY}"),
+    _of_experiments("_set_git_patch", _with_all_rows, _HAS_THE_KEY),
     Patch("comet_ml.git_logging", "get_git_patch", source_code.git_patch, _HAS_THE_KEY),
     Patch("comet_ml.experiment", "get_caller_file_path", source_code.of_the_session, _IS_OURS),
     _of_experiments("set_filename", source_code.of_the_session, _IS_OURS),
@@ -184,34 +192,53 @@ _Place: TypeAlias = tuple[object, str, object]
 
 _lock = process_lock()
 _as_left: list[tuple[Mapping[str, object], str, object]] = []
-"""Names of the SDK, and what stood there after `apply`: to look at all rows anew would take a millisecond a call."""
+"""Names of the SDK, its modules among them, and what stood there after `apply`: to look at all rows takes a while."""
 
 
 def apply() -> None:
-    """Put the table in force, all of it or nothing; rows that are in force stay as they are."""
+    """Put the table in force, all of it or nothing; rows that are in force stay as they are.
+
+    A row whose module the SDK loads only when it needs it is put in force by a later call.
+    """
     with _lock():
         if _as_left and all(names.get(name) is left for names, name, left in _as_left):
             return
+        there = [patch for patch in PATCHES if not _is_loaded_later(patch)]
         done: list[_Place] = []
         try:
-            for patch in PATCHES:
-                places = _places(patch)
-                if not places:
-                    logger.debug("This comet-ml has no %s.%s: %s.", patch.module, patch.name, patch.otherwise)
-                for parent, attribute, original in places:
-                    # A test may have put something in its place, which stays; and other code may have wrapped ours.
-                    if isinstance(original, (FunctionType, staticmethod, property)) and not _is_ours(original):
-                        setattr(parent, attribute, _wrapped(original, patch.wrapper))
-                        done.append((parent, attribute, original))
+            for patch in there:
+                _put(patch, done)
             answer_by_context()
         except BaseException:
             # An interrupt, too, must not leave the SDK half patched.
             for parent, attribute, original in reversed(done):
                 setattr(parent, attribute, original)
             raise
-        names = [(vars(parent), name) for patch in PATCHES for parent, name, _ in _places(patch)]
-        names += [(sys.modules, "comet_ml"), *((vars(sys.modules["comet_ml.config"]), name) for name in FUNCTIONS)]
+        names = [(vars(parent), name) for patch in there for parent, name, _ in _places(patch)]
+        names += [(vars(sys.modules["comet_ml.config"]), name) for name in FUNCTIONS]
+        names += [(sys.modules, name) for name in ("comet_ml", *(patch.module for patch in PATCHES))]
         _as_left[:] = [(each, name, each.get(name)) for each, name in names]
+
+
+def _is_loaded_later(patch: Patch) -> bool:
+    """Whether the SDK has the module, and loads it only when it needs it: that of git takes as long as all rows."""
+    try:
+        return patch.module not in sys.modules and importlib.util.find_spec(patch.module) is not None
+    except ModuleNotFoundError:
+        # An older SDK has not even its package.
+        return False
+
+
+def _put(patch: Patch, done: list[_Place]) -> None:
+    """Put a row in force, and note what stood there before."""
+    places = _places(patch)
+    if not places:
+        logger.debug("This comet-ml has no %s.%s: %s.", patch.module, patch.name, patch.otherwise)
+    for parent, attribute, original in places:
+        # A test may have put something in its place, which stays; and other code may have wrapped ours.
+        if isinstance(original, (FunctionType, staticmethod, property)) and not _is_ours(original):
+            setattr(parent, attribute, _wrapped(original, patch.wrapper))
+            done.append((parent, attribute, original))
 
 
 def in_force() -> list[Patch]:
