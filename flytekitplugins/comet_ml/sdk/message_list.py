@@ -149,7 +149,7 @@ def not_arrived(online: OnlineStreamer | None) -> set[int]:
     records = fallback.replay_manager
     left = _read(records, "SELECT message_id, message_type, message_json FROM messages")
     if left is None or records.failed:
-        # It could not be written at some time, and says nothing of what came then.
+        # It cannot be read; or could not be written at some time, and says nothing of what came then.
         return {-1}
     unlisted, newest = _unlisted.get(records, set()), _newest.get(records, {})
     all_listed = "not sent" not in unlisted and not ("sent" in unlisted and online.has_upload_failed())

@@ -1,7 +1,8 @@
 """Every replacement in the Comet SDK: one table, put in force once in the life of a process.
 
-A row names what is wrapped, the wrapper, and what is done where an SDK does not have it. Outside of a tracked call a
-wrapper calls what it wraps, and nothing else. Nothing is ever taken off again: other code may have wrapped ours.
+A row names what is wrapped, the wrapper, and what is done where an SDK does not have it. A row whose module the SDK
+loads later follows then. Outside of a tracked call a wrapper calls what it wraps, and nothing else. Nothing is ever
+taken off again: other code may have wrapped ours.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from . import (
     threads,
     waiting,
 )
+from .call import calls
 from .protocols import Arguments, Keywords, Wrapped, Wrapper
 from .running_experiment import FUNCTIONS, answer_by_context
 
@@ -65,7 +67,8 @@ def _of_experiments(name: str, wrapper: Wrapper, otherwise: str) -> Patch:
 
 def _with_all_rows(wrapped: Wrapped, instance: object, args: Arguments, kwargs: Keywords) -> object:
     """Do what is wrapped with those rows in force, too, whose modules the SDK has loaded meanwhile."""
-    apply()
+    if calls:
+        apply()
     return wrapped(*args, **kwargs)
 
 

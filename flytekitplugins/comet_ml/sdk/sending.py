@@ -167,6 +167,7 @@ def mark_as_ended(wrapped: Wrapped, instance: Any, args: Arguments, kwargs: Keyw
         if told.done() and told.exception() is None:
             _told_ended.add(instance)
             return
+        logger.debug("Comet has not heard of the end of %s: %s", instance.get_key(), told.done() and told.exception())
     wrapped(*args, **kwargs)
 
 
