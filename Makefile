@@ -33,7 +33,7 @@ $(DEMO_READY): setup.py
 # Most tests wait for processes and servers: more of them at a time than there are cores.
 JOBS ?= 6
 
-# Five minutes on two quiet cores, when it is set up.
+# Six to eight minutes on two cores, when it is set up.
 test: check
 	$(BIN)/python -m pytest -n $(JOBS)
 
@@ -49,7 +49,7 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Everything that can go wrong, the slow cases too, about five minutes; writes the table of docs/reliability.md.
+# Everything that can go wrong, the slow cases too, about ten minutes; writes the table of docs/reliability.md.
 faults: $(READY)
 	FAULTS_PAGE=docs/reliability.md $(BIN)/python -m pytest --slow tests/pod/test_faults.py
 	$(BIN)/python -m pytest --slow tests/pod/test_soak.py

@@ -44,6 +44,14 @@ def once_after(comet: CometServer, begun: threading.Event, part: str) -> None:
     comet.faults.append(fault)
 
 
+def assert_crashed_by_it(comet: CometServer) -> None:
+    """The experiment has what was logged, and shows what the handler has raised."""
+    experiment = comet.only_experiment
+    assert "loss" in experiment.metrics
+    assert experiment.states[-1] == "crashed"
+    assert experiment.others["flyte_error_type"] == "TimeoutError"
+
+
 @pytest.mark.usefixtures("raises")
 def test_the_end_is_done_before_it_goes_on(laptop: CometServer) -> None:
     ending = threading.Event()
@@ -56,10 +64,7 @@ def test_the_end_is_done_before_it_goes_on(laptop: CometServer) -> None:
 
     with pytest.raises(TimeoutError, match="took too long"):
         body()
-    experiment = laptop.only_experiment
-    assert "loss" in experiment.metrics
-    assert experiment.states[-1] == "crashed"
-    assert experiment.others["flyte_error_type"] == "TimeoutError"
+    assert_crashed_by_it(laptop)
 
 
 @pytest.mark.usefixtures("raises")
@@ -77,10 +82,7 @@ def test_what_only_warns_of_its_own_failure_does_not_take_it_for_one(
 
     with pytest.raises(TimeoutError, match="took too long"):
         body()
-    experiment = laptop.only_experiment
-    assert "loss" in experiment.metrics
-    assert experiment.states[-1] == "crashed"
-    assert experiment.others["flyte_error_type"] == "TimeoutError"
+    assert_crashed_by_it(laptop)
 
 
 @pytest.mark.usefixtures("raises")
